@@ -1,0 +1,28 @@
+"""Reads of jobs for pages and the API."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from donna_skills.errors import NotFound
+from donna_skills.jobs.models import JobRun
+
+
+def job_list(*, status: str = "", kind: str = "") -> QuerySet[JobRun]:
+    """Jobs of a status and a kind, or all, the newest first."""
+    found = JobRun.objects.all()
+    if status:
+        found = found.filter(status=status)
+    if kind:
+        found = found.filter(kind=kind)
+    return found
+
+
+def job(job_id: UUID) -> JobRun:
+    """One job, or NotFound."""
+    found = JobRun.objects.filter(pk=job_id).first()
+    if found is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return found

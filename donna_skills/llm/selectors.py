@@ -1,0 +1,126 @@
+"""What people and bots read about model calls: set-based, whatever the ledger's size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from donna_skills.llm import budget
+from donna_skills.llm.models import BudgetPeriod, CallStatus, ModelCall
+from donna_skills.llm.port import Purpose
+
+_CENT_FRACTION = Decimal("0.000001")
+
+
+@dataclass(frozen=True)
+class PeriodSummary:
+    key: str
+    limit_usd: Decimal
+    background_limit_usd: Decimal
+    spent_usd: Decimal
+    reserved_usd: Decimal
+    starts_at: datetime
+    ends_at: datetime
+
+    @property
+    def remaining_usd(self) -> Decimal:
+        """What a call of live traffic can still reserve."""
+        return max(Decimal(0), self.limit_usd - self.spent_usd - self.reserved_usd)
+
+    @property
+    def background_remaining_usd(self) -> Decimal:
+        """What a call of background work can still reserve."""
+        return max(Decimal(0), self.background_limit_usd - self.spent_usd - self.reserved_usd)
+
+    @property
+    def paused(self) -> bool:
+        return self.spent_usd >= self.limit_usd
+
+
+@dataclass(frozen=True)
+class PurposeSummary:
+    """One purpose in the current UTC month. `calls` counts questions, `attempts` what they took."""
+
+    purpose: str
+    calls: int
+    attempts: int
+    failed_attempts: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class BudgetSummary:
+    day: PeriodSummary
+    month: PeriodSummary
+    warning_share: float
+    live_reserve_share: float
+    by_purpose: tuple[PurposeSummary, ...]
+
+
+def budget_summary(now: datetime) -> BudgetSummary:
+    """The limits, what is spent and held of them in the current UTC day and month, and by purpose (two queries)."""
+    known, (month, day) = budget.limits(), period_summaries(now)
+    return BudgetSummary(
+        day=day,
+        month=month,
+        warning_share=float(known.monthly_warning_pct),
+        live_reserve_share=float(known.live_reserve_pct),
+        by_purpose=_by_purpose(ModelCall.objects.filter(started_at__gte=month.starts_at)),
+    )
+
+
+def period_summaries(now: datetime) -> tuple[PeriodSummary, PeriodSummary]:
+    """The current UTC month and day without their purposes: one query on two rows, whatever the ledger's size."""
+    month, day = budget.periods(now)
+    rows = {row.key: row for row in BudgetPeriod.objects.filter(key__in=[month.key, day.key])}
+    return _period(month, rows.get(month.key)), _period(day, rows.get(day.key))
+
+
+def _period(period: budget.Period, row: BudgetPeriod | None) -> PeriodSummary:
+    return PeriodSummary(
+        key=period.key,
+        limit_usd=period.limit_usd,
+        background_limit_usd=period.background_limit_usd,
+        spent_usd=row.spent_usd if row else Decimal(0),
+        reserved_usd=row.reserved_usd if row else Decimal(0),
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+    )
+
+
+def _by_purpose(calls: QuerySet[ModelCall]) -> tuple[PurposeSummary, ...]:
+    """Every purpose, those without a call too, in the enum's order."""
+    found = {
+        row["purpose"]: row
+        for row in calls.order_by()
+        .values("purpose")
+        .annotate(
+            calls=Count("id", filter=Q(attempt=1)),
+            attempts=Count("id"),
+            failed=Count("id", filter=Q(status__in=[CallStatus.FAILED, CallStatus.ABANDONED])),
+            read=Sum("input_tokens"),
+            written=Sum("output_tokens"),
+            cost=Sum("cost_usd"),
+        )
+    }
+    return tuple(_purpose(purpose, found.get(purpose, {})) for purpose in Purpose.values)
+
+
+def _purpose(purpose: str, row: Mapping[str, Any]) -> PurposeSummary:
+    return PurposeSummary(
+        purpose=purpose,
+        calls=row.get("calls", 0),
+        attempts=row.get("attempts", 0),
+        failed_attempts=row.get("failed", 0),
+        input_tokens=row.get("read") or 0,
+        output_tokens=row.get("written") or 0,
+        # SQLite sums decimals as floats: round what it gives back to the column's own places.
+        cost_usd=Decimal(str(row.get("cost") or 0)).quantize(_CENT_FRACTION),
+    )

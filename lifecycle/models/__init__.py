@@ -1,0 +1,40 @@
+"""The lifecycle's tables. No logic: services write them, selectors read them, decisions never see them."""
+
+from lifecycle.models.candidate import Candidate, CandidateStatus
+from lifecycle.models.capability import Capability, CapabilityStatus, TriggerType
+from lifecycle.models.divergence import Divergence, DivergenceStatus
+from lifecycle.models.evidence import Correction, CorrectionSource, Fixture, FixtureSource, FixtureSplit
+from lifecycle.models.review import Review, ReviewKind, ReviewState
+from lifecycle.models.run import OPEN_STATUSES, Outcome, RunPath, RunStatus, SkillRun, StepResult, StepStatus
+from lifecycle.models.skill import AuthorKind, Skill, SkillFile, SkillVersion, StateTransition, VersionStatus
+
+__all__ = [
+    "OPEN_STATUSES",
+    "AuthorKind",
+    "Candidate",
+    "CandidateStatus",
+    "Capability",
+    "CapabilityStatus",
+    "Correction",
+    "CorrectionSource",
+    "Divergence",
+    "DivergenceStatus",
+    "Fixture",
+    "FixtureSource",
+    "FixtureSplit",
+    "Outcome",
+    "Review",
+    "ReviewKind",
+    "ReviewState",
+    "RunPath",
+    "RunStatus",
+    "Skill",
+    "SkillFile",
+    "SkillRun",
+    "SkillVersion",
+    "StateTransition",
+    "StepResult",
+    "StepStatus",
+    "TriggerType",
+    "VersionStatus",
+]

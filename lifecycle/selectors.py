@@ -1,0 +1,187 @@
+"""What pages and routes read: one function a page, a constant number of queries each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from lifecycle.decisions.statistics import wilson_interval
+from lifecycle.decisions.verdict import Reason
+from lifecycle.models import (
+    OPEN_STATUSES,
+    Capability,
+    Review,
+    RunPath,
+    RunStatus,
+    Skill,
+    SkillRun,
+    SkillVersion,
+)
+from lifecycle.services import promotions
+from lifecycle.states import State
+
+BESIDE = (RunPath.SHADOW, RunPath.VALIDATION)
+"""Paths that are no request of anybody's: comparisons and validation."""
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """The next state that a skill can earn, and what is still missing for it; nothing missing means that it is due."""
+
+    next_state: State | None
+    unmet: tuple[Reason, ...]
+    progress: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "next_state": self.next_state,
+            "progress": self.progress,
+            "unmet": [{"code": reason.code, "message": reason.message} for reason in self.unmet],
+        }
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A share with its n and its 95 % Wilson interval; `value` is None where there is nothing to count."""
+
+    value: float | None
+    n: int
+    lower: float
+    upper: float
+
+    @classmethod
+    def of(cls, successes: int, n: int) -> Rate:
+        lower, upper = wilson_interval(successes, n)
+        return cls(value=successes / n if n else None, n=n, lower=lower, upper=upper)
+
+
+def skill_list(*, state: str = "", capability: str = "", text: str = "") -> QuerySet[Skill]:
+    found = Skill.objects.for_page()
+    if state:
+        found = found.filter(state=state)
+    if capability:
+        found = found.filter(capability__name=capability)
+    if text:
+        found = found.filter(Q(capability__name__icontains=text) | Q(capability__description__icontains=text))
+    return found
+
+
+def run_list(
+    *,
+    status: str = "",
+    capability: str = "",
+    skill_id: Any = None,
+    path: str = "",
+    since: datetime | None = None,
+) -> QuerySet[SkillRun]:
+    """Runs newest first, without the large columns' help: a list shows what a row is, its page shows all of it."""
+    found = SkillRun.objects.for_page()
+    if status:
+        found = found.filter(status=status)
+    if capability:
+        found = found.filter(capability__name=capability)
+    if skill_id:
+        found = found.filter(skill_id=skill_id)
+    if path:
+        found = found.filter(path=path)
+    if since:
+        found = found.filter(created_at__gte=since)
+    return found
+
+
+def why_not(skill: Skill) -> WhyNot:
+    """What keeps a skill from its next level of trust, in words and as codes, by the verdicts that the gates give;
+    three queries at most."""
+    state = State(skill.state)
+    if state in promotions.NEXT and skill.current_version_id:
+        found = promotions.standing(skill)
+        return WhyNot(found.to_state, (*found.verdict.reasons, *found.blocks(skill)), found.progress)
+    waiting = {
+        State.CLAUDE_NATIVE: (State.SKILL_CANDIDATE, Reason("no_version", "No version has been handed in or drafted.")),
+        State.SKILL_CANDIDATE: (State.DRAFT, Reason("no_version", "No version has been handed in or drafted.")),
+        State.DRAFT: (State.SANDBOX, Reason("needs_approval", "A reviewer has to approve the version.")),
+        State.FLAGGED_FOR_REVIEW: (
+            State(skill.flagged_from or State.TRUSTED),
+            Reason("needs_decision", "A reviewer has to save or degrade it."),
+        ),
+        State.DEGRADED: (State.DRAFT, Reason("no_version", "A better version has to be handed in or evolved.")),
+    }
+    if state not in waiting:
+        return WhyNot(next_state=None, unmet=())
+    to_state, missing = waiting[state]
+    return WhyNot(next_state=to_state, unmet=(missing, *promotions.standing_in_the_way(skill, to_state)))
+
+
+@dataclass(frozen=True)
+class SkillHealth:
+    """One line of the home page."""
+
+    skill: Skill
+    runs_7d: int
+    ok_rate: Rate
+
+
+def live_skills(now: datetime, *, limit: int = 12) -> list[SkillHealth]:
+    """The skills that matter today: the ones that answer, are flagged or are tried, with a week's success rate."""
+    week = Q(runs__created_at__gte=now - timedelta(days=7), runs__path__in=[RunPath.SKILL, RunPath.SANDBOX])
+    closed = week & ~Q(runs__status__in=OPEN_STATUSES)
+    shown = (
+        Skill.objects.for_page()
+        .exclude(state__in=[State.CLAUDE_NATIVE, State.SKILL_CANDIDATE])
+        .annotate(
+            ended=Count("runs", filter=closed),
+            succeeded=Count("runs", filter=closed & Q(runs__status=RunStatus.SUCCEEDED)),
+        )
+        .order_by("-ended", "capability__name")[:limit]
+    )
+    return [SkillHealth(skill=s, runs_7d=s.ended, ok_rate=Rate.of(s.succeeded, s.ended)) for s in shown]
+
+
+def home_counts() -> dict[str, int]:
+    """How much of everything there is, for the home page's sentences; two queries."""
+    skills = Skill.objects.aggregate(
+        total=Count("id"),
+        trusted=Count("id", filter=Q(state=State.TRUSTED)),
+        shadowed=Count("id", filter=Q(state=State.SHADOW_PRIMARY)),
+        flagged=Count("id", filter=Q(state=State.FLAGGED_FOR_REVIEW)),
+    )
+    reviews = Review.objects.open().aggregate(waiting=Count("id"))
+    return {**skills, **reviews}
+
+
+def runs_today(now: datetime) -> Rate:
+    """How many requests of today (UTC) were answered, by whomever. One query, on the index by time."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    found = (
+        SkillRun.objects.filter(created_at__gte=midnight)
+        .exclude(path__in=[*BESIDE, RunPath.SANDBOX])
+        .exclude(status__in=OPEN_STATUSES)
+        .aggregate(n=Count("id"), ok=Count("id", filter=Q(status=RunStatus.SUCCEEDED)))
+    )
+    return Rate.of(found["ok"], found["n"])
+
+
+def recent_runs(*, limit: int = 10, **filters: Any) -> list[SkillRun]:
+    found = SkillRun.objects.for_page().filter(**filters).exclude(path__in=BESIDE)
+    return list(found.defer("inputs", "state", "output", "tool_calls", "triage").order_by("-id")[:limit])
+
+
+def text_files(version: SkillVersion | None) -> list[dict[str, str]]:
+    """Path and text of each file of a version; a file that is no text says so."""
+    if version is None:
+        return []
+    shown = []
+    for path, content in version.files.order_by("path").values_list("path", "content"):
+        try:
+            text = bytes(content).decode("utf-8")
+        except UnicodeDecodeError:
+            text = f"({len(content)} bytes that are no text)"
+        shown.append({"path": path, "text": text})
+    return shown
+
+
+def active_capabilities() -> list[Capability]:
+    return list(Capability.objects.active().order_by("name"))

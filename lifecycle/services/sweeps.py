@@ -1,0 +1,59 @@
+"""What a pass over many skills found: one line a skill, with its reason. One skill's failure never stops the pass."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from donna_skills.errors import DonnaError
+from lifecycle.models import Skill
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What came of one skill: a word that the pass defines (`error` in all of them), and a sentence."""
+
+    skill_id: str
+    capability: str
+    outcome: str
+    detail: str = ""
+
+    @classmethod
+    def of(cls, skill: Skill, outcome: str, detail: str = "") -> Line:
+        return cls(str(skill.pk), skill.capability.name, outcome, detail)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "skill_id": self.skill_id,
+            "capability": self.capability,
+            "outcome": self.outcome,
+            "detail": self.detail,
+        }
+
+
+@dataclass
+class Swept:
+    """The lines of one pass, in the order in which skills were looked at."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(Counter(line.outcome for line in self.lines))
+
+    def add(self, skill: Skill, decide: Callable[[], Line]) -> None:
+        """Decide about one skill; whatever goes wrong is its line, and the next skill's turn comes."""
+        try:
+            line = decide()
+        except DonnaError as error:
+            logger.info("A skill was left as it is.", extra={"skill_id": str(skill.pk), "why": error.message})
+            line = Line.of(skill, "error", error.message)
+        except Exception as error:
+            logger.exception("A skill could not be looked at.", extra={"skill_id": str(skill.pk)})
+            line = Line.of(skill, "error", f"An unexpected error ({type(error).__name__}).")
+        self.lines.append(line)

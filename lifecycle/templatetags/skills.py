@@ -1,0 +1,90 @@
+"""Badges for the lifecycle's own words: a skill's state, a run's status and path, a version's status."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.safestring import SafeString
+
+from donna_skills.templatetags.ui import badge
+from lifecycle.models import CandidateStatus, RunPath, RunStatus, SkillRun, StepStatus, VersionStatus
+from lifecycle.states import STATES, State
+
+register = template.Library()
+
+RUN_TONES: dict[str, str] = {
+    RunStatus.QUEUED: "grey",
+    RunStatus.RUNNING: "blue",
+    RunStatus.SUCCEEDED: "green",
+    RunStatus.FAILED: "red",
+    RunStatus.ESCALATED: "amber",
+    RunStatus.TIMED_OUT: "red",
+    RunStatus.PERMISSION_BLOCKED: "red",
+    RunStatus.CANCELLED: "grey",
+    RunStatus.INTERRUPTED: "amber",
+}
+STEP_TONES: dict[str, str] = {
+    StepStatus.SUCCEEDED: "green",
+    StepStatus.FAILED: "red",
+    StepStatus.SKIPPED: "grey",
+    StepStatus.DEGRADED: "amber",
+    StepStatus.ESCALATED: "amber",
+    StepStatus.TIMED_OUT: "red",
+    StepStatus.PERMISSION_BLOCKED: "red",
+}
+VERSION_TONES: dict[str, str] = {
+    VersionStatus.DRAFT: "blue",
+    VersionStatus.APPROVED: "violet",
+    VersionStatus.RELEASED: "green",
+    VersionStatus.REJECTED: "red",
+    VersionStatus.SUPERSEDED: "grey",
+    VersionStatus.REVOKED: "red",
+}
+CANDIDATE_TONES: dict[str, str] = {
+    CandidateStatus.NEW: "blue",
+    CandidateStatus.DRAFTED: "green",
+    CandidateStatus.DISMISSED: "grey",
+    CandidateStatus.STALE: "grey",
+}
+
+
+@register.simple_tag
+def state_badge(state: str) -> SafeString:
+    """A skill's state in the words of states.py, with the code name on hover."""
+    code = State(state)
+    look = STATES[code]
+    return badge(look.label, look.tone, shape=look.shape, title=f"{code.value}: {look.meaning}")
+
+
+@register.simple_tag
+def run_badge(run: SkillRun) -> SafeString:
+    """How a run stands; one that ended well on its fallback says so."""
+    status = RunStatus(run.status)
+    if run.degraded and status == RunStatus.SUCCEEDED:
+        return badge(
+            "Succeeded, degraded", "amber", title="succeeded: something had to be left out or done another way."
+        )
+    return badge(status.label, RUN_TONES[status], title=status.value)
+
+
+@register.simple_tag
+def step_badge(status: str) -> SafeString:
+    code = StepStatus(status)
+    return badge(code.label, STEP_TONES[code], title=code.value)
+
+
+@register.simple_tag
+def version_badge(status: str) -> SafeString:
+    code = VersionStatus(status)
+    return badge(code.label, VERSION_TONES[code], title=code.value)
+
+
+@register.simple_tag
+def candidate_badge(status: str) -> SafeString:
+    code = CandidateStatus(status)
+    return badge(code.label, CANDIDATE_TONES[code], title=code.value)
+
+
+@register.filter
+def path_words(path: str) -> str:
+    """Who answered: the skill, the reference model, or one of them unseen."""
+    return str(RunPath(path).label)
