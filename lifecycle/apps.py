@@ -18,6 +18,7 @@ class LifecycleConfig(AppConfig):
         append_only.protect("lifecycle.StateTransition")
         append_only.protect("lifecycle.SkillFile")
         append_only.protect("lifecycle.Divergence")
+        append_only.protect("lifecycle.GateDecision")
         append_only.protect(
             "lifecycle.SkillVersion",
             columns=["skill", "number", "digest", "parent", "author_kind", "author", "changelog", "created_at"],

@@ -1,7 +1,9 @@
 """The lifecycle's tables. No logic: services write them, selectors read them, decisions never see them."""
 
+from lifecycle.models.attempt import AttemptStatus, DraftAttempt, Evolution
 from lifecycle.models.candidate import Candidate, CandidateStatus
 from lifecycle.models.capability import Capability, CapabilityStatus, TriggerType
+from lifecycle.models.decision import GateDecision, GateVerdict
 from lifecycle.models.divergence import Divergence, DivergenceStatus
 from lifecycle.models.evidence import Correction, CorrectionSource, Fixture, FixtureSource, FixtureSplit
 from lifecycle.models.review import Review, ReviewKind, ReviewState
@@ -10,6 +12,7 @@ from lifecycle.models.skill import AuthorKind, Skill, SkillFile, SkillVersion, S
 
 __all__ = [
     "OPEN_STATUSES",
+    "AttemptStatus",
     "AuthorKind",
     "Candidate",
     "CandidateStatus",
@@ -19,9 +22,13 @@ __all__ = [
     "CorrectionSource",
     "Divergence",
     "DivergenceStatus",
+    "DraftAttempt",
+    "Evolution",
     "Fixture",
     "FixtureSource",
     "FixtureSplit",
+    "GateDecision",
+    "GateVerdict",
     "Outcome",
     "Review",
     "ReviewKind",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from lifecycle.models import Review, ReviewState
 from tests.admin import addresses, rows
@@ -17,13 +18,13 @@ def test_a_reviewer_reads_a_draft_and_approves_it(visit: Any, demo_people: str, 
     page = visit(addresses.change(review), color_scheme=scheme)
     log_in(page, "reviewer", demo_people)
     page.get_by_role("link", name="Approve").click()
-    assert page.get_by_text("goes to the sandbox").is_visible()
-    assert page.get_by_text(review.subject_digest).is_visible()
+    expect(page.get_by_text("goes to the sandbox")).to_be_visible()
+    expect(page.get_by_text(review.subject_digest)).to_be_visible()
     page.get_by_label("Ask me again before each promotion").check()
     page.get_by_label("Comment").fill("Good.")
     page.get_by_role("button", name="Approve").click()
-    page.get_by_text(f"{review} is approved.").wait_for()
-    assert page.get_by_role("link", name="Approve").count() == 0
+    expect(page.get_by_text(f"{review} is approved.")).to_be_visible()
+    expect(page.get_by_role("link", name="Approve")).to_have_count(0)
     assert Review.objects.get(pk=review.pk).state == ReviewState.APPROVED
 
 
@@ -38,8 +39,8 @@ def test_runs_are_narrowed_down_to_a_capability(visit: Any, demo_people: str) ->
     page.get_by_role("button", name="Apply Filters").click()
     page.wait_for_url("**capability__id__exact**")
     table = page.locator("#result_list")
-    assert table.get_by_text(wanted.capability.name).count() == 1
-    assert table.get_by_text(other.capability.name).count() == 0
+    expect(table.get_by_text(wanted.capability.name)).to_have_count(1)
+    expect(table.get_by_text(other.capability.name)).to_have_count(0)
 
 
 def test_the_pages_of_the_admin_fit_a_phone(visit: Any, demo_people: str) -> None:
