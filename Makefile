@@ -47,6 +47,7 @@ bench: $(READY) ## measure: one JSON line each
 	$(PYTHON) -m bench.ingest
 	$(PYTHON) -m bench.execute
 	$(PYTHON) -m bench.packages
+	$(PYTHON) -m bench.fixtures
 
 lock: $(READY) ## pin every package of pyproject.toml with its hashes
 	@$(PYTHON) -m venv .venv-tools && .venv-tools/bin/python -m pip --disable-pip-version-check install --quiet uv

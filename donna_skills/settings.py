@@ -99,6 +99,7 @@ INSTALLED_APPS = [
     "donna_skills.jobs",
     "donna_skills.notifications",
     "lifecycle",
+    "automations",
 ]
 
 MIDDLEWARE = [
@@ -133,7 +134,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "donna_skills.shell.context",
             ],
-            "libraries": {"ui": "donna_skills.templatetags.ui"},
+            "libraries": {"ui": "donna_skills.templatetags.ui", "console": "donna_skills.templatetags.console"},
         },
     },
 ]
@@ -192,6 +193,12 @@ SCHEDULER_DUTIES = [
     "lifecycle.services.runs.reap",
     "lifecycle.services.runs.redeliver",
     "lifecycle.services.shadows.redeliver",
+    "lifecycle.services.evolutions.redeliver",
+    "lifecycle.services.nightly.wake",
+    "automations.services.tick.duty",
+    "automations.services.dispatch.reap",
+    "automations.services.dispatch.wake",
+    "automations.services.feed.read",
     "donna_skills.jobs.services.reap",
     "donna_skills.jobs.services.redeliver",
     "donna_skills.llm.budget.reap",
@@ -200,7 +207,29 @@ SCHEDULER_DUTIES = [
 ]
 SCHEDULER_POLL_INTERVAL_S = env.integer("DONNA_SCHEDULER_POLL_S", 5, at_least=1)
 # Job kinds and who carries them out, by dotted name.
-JOB_HANDLERS: dict[str, str] = {"notifications.deliver": "donna_skills.notifications.delivery.work"}
+JOB_HANDLERS: dict[str, str] = {
+    "lifecycle.draft": "lifecycle.services.drafts.work",
+    "audit.verify": "donna_skills.audit.verification.work",
+    "notifications.deliver": "donna_skills.notifications.delivery.work",
+    "lifecycle.nightly": "lifecycle.services.nightly.carry_out",
+    "lifecycle.evolve": "lifecycle.services.evolutions.work",
+    "lifecycle.verify": "lifecycle.services.verify.carry_out",
+}
+# Kinds that may take longer than the cluster's timeout, in seconds.
+JOB_TIMEOUTS_S: dict[str, int] = {
+    "lifecycle.draft": 3600,
+    "lifecycle.evolve": 3600,
+    "lifecycle.nightly": 6 * 3600,
+    "lifecycle.verify": 2 * 3600,
+}
+# django-q2's schedules (see donna_skills/jobs/schedules.py). The hour of the night is in config/skills.yaml, so the
+# schedule asks every hour; the duty `nightly.wake` asks the same question every poll, and makes up for downtime.
+# The automations' net ticks where no scheduler process runs.
+Q_SCHEDULES: dict[str, dict[str, object]] = {
+    "nightly": {"func": "lifecycle.tasks.night", "cron": "0 * * * *"},
+    "automations": {"func": "automations.tasks.net", "minutes": 1},
+    "automations-cadence": {"func": "automations.tasks.resync", "minutes": 15},
+}
 
 # --- Model calls ------------------------------------------------------------------------------------------------
 MODEL_ADAPTER = env.text("DONNA_MODEL_ADAPTER")
@@ -232,11 +261,25 @@ API_ROUTERS: list[tuple[str, str]] = [
     ("", "lifecycle.api.capabilities.router"),
     ("", "lifecycle.api.skills.router"),
     ("", "lifecycle.api.candidates.router"),
+    ("", "lifecycle.api.reviews.router"),
+    ("", "lifecycle.api.evidence.router"),
+    ("", "lifecycle.api.nightly.router"),
+    ("", "lifecycle.api.evolutions.router"),
+    ("", "automations.api.automations.router"),
+    ("", "automations.api.runs.router"),
     ("", "donna_skills.jobs.api.router"),
     ("", "donna_skills.notifications.api.router"),
     ("", "donna_skills.llm.api.router"),
 ]
 API_RATE_PER_MINUTE = env.integer("DONNA_API_RATE_PER_MINUTE", 600, at_least=1)
+
+# What the page of settings in force shows: a heading, a file under config/, its section or nothing, and its dataclass.
+CONFIGURATIONS: list[tuple[str, str, str, str]] = [
+    ("The loop", "skills.yaml", "", "lifecycle.configuration.Knobs"),
+    ("Money", "skills.yaml", "budget", "donna_skills.llm.budget.Limits"),
+    ("Automations", "automations.yaml", "", "automations.configuration.Knobs"),
+    ("Models", "models.yaml", "", "donna_skills.llm.routing.Routes"),
+]
 
 # --- The shell ----------------------------------------------------------------------------------------------------
 ENVIRONMENT = env.text("DONNA_ENVIRONMENT", "local")
@@ -248,6 +291,21 @@ UNFOLD = unfold_settings()
 PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
 # host or host:port that webhooks may reach although the address is private.
 WEBHOOK_ALLOW_HOSTS = env.names("WEBHOOK_ALLOW_HOSTS")
+
+# What people can be told of, each with the words that the page of preferences has for it.
+NOTICE_KINDS: dict[str, str] = {
+    "budget.paused": "The budget is used up, and model calls pause",
+    "budget.warning": "The budget is nearly used up",
+    "candidate.found": "Work that is worth a skill",
+    "channel.failing": "Messages on a channel do not arrive",
+    "draft.accepted": "A skill was drafted",
+    "gates.decided": "The gates changed their verdict on a version",
+    "nightly.failed": "The night's work failed",
+    "review.opened": "A decision waits",
+    "review.reminder": "Decisions still wait",
+    "run.needs_a_person": "A run needs somebody to look",
+    "shadow.judge_abstains": "Answers of a skill are no longer compared",
+}
 
 # --- Language and time ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

@@ -68,6 +68,17 @@ class Shell:
         return menu.address("inbox")
 
     @cached_property
+    def profile_url(self) -> str | None:
+        return menu.address("profile")
+
+    @cached_property
+    def unread(self) -> int:
+        """The number on the bell; nobody is asked for it where there is no inbox to open."""
+        from donna_skills.notifications import selectors
+
+        return selectors.unread(self.user) if self.inbox_url and self.user.is_authenticated else 0
+
+    @cached_property
     def theme(self) -> str:
         chosen = self._request.COOKIES.get(THEME_COOKIE, "")
         return chosen if chosen in THEMES else "system"

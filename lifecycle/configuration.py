@@ -40,6 +40,8 @@ class Knobs:
     auto_draft_min_expected_savings_usd: float = knob(5.0, low=0, high=1_000_000, help="Savings in 30 days, inclusive.")
     auto_draft_fixture_pass_rate: float = knob(0.80, low=0, high=1, help="Share of own fixtures passed, inclusive.")
 
+    two_person_high_risk: bool = knob(False, help="true: a review of high risk takes two persons' approval.")
+
     nightly_run_hour_utc: int = knob(3, low=0, high=23, help="Hour of the night's run, in UTC.")
 
     evolution_min_divergence_cases: int = knob(15, low=1, high=10_000, help="With fewer, a person is asked.")

@@ -13,6 +13,7 @@ from lifecycle.decisions.verdict import Reason
 from lifecycle.models import (
     OPEN_STATUSES,
     Capability,
+    Divergence,
     Review,
     RunPath,
     RunStatus,
@@ -162,6 +163,12 @@ def runs_today(now: datetime) -> Rate:
         .aggregate(n=Count("id"), ok=Count("id", filter=Q(status=RunStatus.SUCCEEDED)))
     )
     return Rate.of(found["ok"], found["n"])
+
+
+def comparison_of(run: SkillRun) -> Divergence | None:
+    """What was found when the answer was laid beside the reference's: of this run, or of the one that it ran beside."""
+    beside = Q(run=run.pk) | Q(reference=run.pk)
+    return Divergence.objects.filter(beside).select_related("version", "run", "reference").first()
 
 
 def recent_runs(*, limit: int = 10, **filters: Any) -> list[SkillRun]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lifecycle.services import divergences, runs
+from django.utils import timezone
+
+from lifecycle.services import divergences, nightly, runs
 
 
 def carry_out_run(run_id: str) -> None:
@@ -13,3 +15,8 @@ def carry_out_run(run_id: str) -> None:
 def compare_run(run_id: str) -> None:
     """Compare a sampled run with the reference."""
     divergences.compare(run_id)
+
+
+def night() -> None:
+    """Begin the night where it is due; what settings.Q_SCHEDULES calls every hour."""
+    nightly.wake(timezone.now())

@@ -24,7 +24,7 @@ from lifecycle.models import (
     SkillVersion,
 )
 from lifecycle.packages.model import Files
-from lifecycle.services import candidates, capabilities, reviews, transitions, versions
+from lifecycle.services import candidates, capabilities, transitions, versions, walks
 from lifecycle.states import Reason, State
 
 _numbers = itertools.count(1)
@@ -118,7 +118,7 @@ def version(of: Skill, *, author: User | None = None, files: Files | None = None
         author_kind=AuthorKind.PERSON if author else AuthorKind.AUTO_DRAFT,
     )
     if current:
-        reviews.make_current(of, made)
+        walks.make_current(of, made)
     return made
 
 

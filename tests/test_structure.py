@@ -165,6 +165,16 @@ def test_tests_replace_none_of_our_own_code_by_mocks() -> None:
     assert wrong == []
 
 
+def test_browser_tests_wait_for_what_they_expect() -> None:
+    """`assert page.….is_visible()` asks once, and a slow machine has not drawn it yet; `expect(…)` waits."""
+    once = r"assert .*\.(is_(visible|hidden|enabled|disabled|checked)|inner_(text|html)|text_content|input_value)\("
+    wrong = []
+    for path in (ROOT / "tests" / "browser").rglob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        wrong += [f"{name_of(path)}:{number}" for number, line in enumerate(lines, 1) if re.search(once, line)]
+    assert wrong == []
+
+
 def test_every_directory_of_tests_is_a_package() -> None:
     folders = {path.parent for path in (ROOT / "tests").rglob("*.py")}
     assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []

@@ -27,6 +27,8 @@ class Actor:
     user: User | None = None
     token: ApiToken | None = None
     label: str = ""
+    in_emergency: bool = False
+    """Breaks the glass: may do what takes a second person. Only `reviews.break_glass` makes such an actor."""
 
     @classmethod
     def system(cls, label: str) -> Actor:

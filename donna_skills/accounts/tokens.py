@@ -121,12 +121,21 @@ def revoke(token: ApiToken, *, by: Actor) -> ApiToken:
     return token
 
 
-def _require_may_make(by: Actor, *, kind: TokenKind, person: User | None) -> None:
+def may_manage(token: ApiToken, *, by: Actor) -> bool:
+    """Whether `rotate` and `revoke` would let this one through."""
+    return _may_make(by, kind=TokenKind(token.kind), person=token.person)
+
+
+def _may_make(by: Actor, *, kind: TokenKind, person: User | None) -> bool:
     """The command line may; people may for themselves; for bots and for others it takes the permission; bots never."""
     if by.kind == ActorKind.SYSTEM or by.may(Permission.MANAGE_TOKENS):
-        return
+        return True
     own = kind == TokenKind.PERSON and by.is_person and by.user is not None and by.user == person
-    if not (own and by.user and by.user.is_active):
+    return bool(own and by.user and by.user.is_active)
+
+
+def _require_may_make(by: Actor, *, kind: TokenKind, person: User | None) -> None:
+    if not _may_make(by, kind=kind, person=person):
         raise errors.NotPermitted("Only somebody who may manage tokens can do this for a bot or for another person.")
 
 

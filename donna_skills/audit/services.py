@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,10 +68,11 @@ def record(
     return event
 
 
-def verify(expect_head: str | None = None) -> VerifyReport:
+def verify(expect_head: str | None = None, *, on_chunk: Callable[[int], None] | None = None) -> VerifyReport:
     """Walk the whole chain in chunks and stop at the first break.
 
     `expect_head` is a hash noted down earlier: a log that was cut off at its end, or written anew, no longer has it.
+    `on_chunk` hears after each chunk how many events are checked.
     """
     seq, previous, met = 0, "", not expect_head
     for event in _in_order():
@@ -79,6 +80,8 @@ def verify(expect_head: str | None = None) -> VerifyReport:
             return VerifyReport(seq, seq, previous, broken_seq=seq + 1, why=why)
         seq, previous = event.seq, event.hash
         met = met or event.hash == expect_head
+        if on_chunk and seq % CHUNK == 0:
+            on_chunk(seq)
     if not met:
         why = f"The expected head {expect_head} is not in the log: events were cut off, or all were written anew."
         return VerifyReport(seq, seq, previous, broken_seq=seq + 1, why=why)

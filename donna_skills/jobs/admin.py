@@ -16,16 +16,8 @@ from donna_skills.accounts.roles import Permission, may
 from donna_skills.adminacts import Act, Done
 from donna_skills.adminbase import WindowAdmin, badge, block
 from donna_skills.jobs import services
-from donna_skills.jobs.models import Heartbeat, JobRun, JobStatus
-
-JOB_TONES: dict[str, str] = {
-    JobStatus.QUEUED: "grey",
-    JobStatus.RUNNING: "blue",
-    JobStatus.SUCCEEDED: "green",
-    JobStatus.FAILED: "red",
-    JobStatus.INTERRUPTED: "amber",
-    JobStatus.CANCELLED: "grey",
-}
+from donna_skills.jobs.models import Heartbeat, JobRun
+from donna_skills.templatetags.console import JOB_TONES
 
 
 def _cancel(job: JobRun, by: Actor, data: dict[str, Any]) -> Done:

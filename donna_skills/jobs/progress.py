@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from donna_skills.jobs.leases import Lease
@@ -33,6 +34,11 @@ class Progress:
         }
         if time.monotonic() - self._written_at >= _EVERY_S or done == total:
             self.flush()
+
+    def keep(self, report: Mapping[str, Any]) -> None:
+        """Write the report as far as it has come: a job that ends any other way than well keeps the last one."""
+        self._waiting["report"] = dict(report)
+        self.flush()
 
     def flush(self) -> None:
         """Write what the throttle held back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from donna_skills.errors import NotFound
@@ -26,3 +27,13 @@ def job(job_id: UUID) -> JobRun:
     if found is None:
         raise NotFound(f"There is no job {job_id}.")
     return found
+
+
+def kinds() -> list[str]:
+    """The kinds of job that this installation can carry out."""
+    return sorted(settings.JOB_HANDLERS)
+
+
+def last(kind: str) -> JobRun | None:
+    """The newest job of a kind, over or not."""
+    return JobRun.objects.filter(kind=kind).first()

@@ -25,8 +25,10 @@ from django.utils.module_loading import import_string
 from django_q.exceptions import TimeoutException
 from django_q.tasks import async_task
 
-from donna_skills.accounts.actors import Actor
-from donna_skills.errors import AlreadyDecided, DonnaError, NotFound
+from donna_skills.accounts.actors import Actor, ActorKind
+from donna_skills.accounts.roles import Permission
+from donna_skills.audit import services as audit
+from donna_skills.errors import AlreadyDecided, DonnaError, NotFound, NotPermitted
 from donna_skills.jobs import leases
 from donna_skills.jobs.models import OPEN, JobRun, JobStatus
 from donna_skills.jobs.progress import JobStopped, Progress
@@ -110,12 +112,29 @@ def run(job_id: UUID | str) -> JobRun | None:
     return job
 
 
+def may_cancel(job: JobRun, *, by: Actor) -> bool:
+    """Who asked for it, who operates the installation's automatic work, and the system; bots never."""
+    if by.kind == ActorKind.SYSTEM or by.may(Permission.OPERATE_AUTOMATIONS):
+        return True
+    return by.is_person and by.user is not None and by.user.is_active and job.requested_by_id == by.user.pk
+
+
 def cancel(job: JobRun, *, by: Actor) -> JobRun:
     """Stop a queued job at once, a running one at its next sign of progress."""
+    if not may_cancel(job, by=by):
+        raise NotPermitted("Only who asked for a job, operators and admins may cancel it.")
     reason = f"Cancelled by {by.describe()}."
-    cancelled = JobRun.objects.filter(pk=job.pk, status__in=OPEN).update(
-        status=JobStatus.CANCELLED, error=reason, error_code="cancelled", finished_at=timezone.now(), **leases.RELEASED
-    )
+    with transaction.atomic():
+        cancelled = JobRun.objects.filter(pk=job.pk, status__in=OPEN).update(
+            status=JobStatus.CANCELLED,
+            error=reason,
+            error_code="cancelled",
+            finished_at=timezone.now(),
+            **leases.RELEASED,
+        )
+        if cancelled:
+            facts = {"kind": job.kind, "subject_type": job.subject_type, "subject_id": job.subject_id}
+            audit.record("job.cancelled", actor=by, subject_type="job", subject_id=job.pk, data=facts)
     job.refresh_from_db()
     if not cancelled:
         raise AlreadyDecided(f"The job is over already: it is {job.status}.")
@@ -167,6 +186,12 @@ def _insert(job: JobRun) -> None:
         job.save(force_insert=True)
 
 
+def _timeout_s(kind: str) -> int:
+    """How long a worker may take over a job of this kind."""
+    longer: int | None = settings.JOB_TIMEOUTS_S.get(kind)
+    return longer or int(str(settings.Q_CLUSTER["timeout"]))
+
+
 def _patience(hand_overs: int) -> timedelta:
     """How long after so many hand-overs the next one comes."""
     return timedelta(seconds=min(_REDELIVER_AFTER_S * 2 ** min(max(hand_overs - 1, 0), 10), _REDELIVER_AT_MOST_S))
@@ -174,13 +199,12 @@ def _patience(hand_overs: int) -> timedelta:
 
 def _hand_over(job_id: UUID, *, seen: int = 0) -> bool:
     """Ring the bell, once among many schedulers: the row counts hand-overs, and only one update sees the old count."""
-    claimed = JobRun.objects.filter(pk=job_id, status=JobStatus.QUEUED, hand_overs=seen).update(
-        hand_overs=seen + 1, handed_over_at=timezone.now()
-    )
-    if not claimed:
+    waiting = JobRun.objects.filter(pk=job_id, status=JobStatus.QUEUED, hand_overs=seen)
+    kind = waiting.values_list("kind", flat=True).first()
+    if kind is None or not waiting.update(hand_overs=seen + 1, handed_over_at=timezone.now()):
         return False
     try:
-        async_task(TASK, str(job_id), task_name=f"job-{job_id}")
+        async_task(TASK, str(job_id), task_name=f"job-{job_id}", timeout=_timeout_s(kind))
     except Exception:
         # The broker is away. The job stays queued, and `redeliver` tries again.
         logger.exception("A job could not be handed to the broker.", extra={"job": str(job_id)})
@@ -201,7 +225,7 @@ def _outcome(job: JobRun, progress: Progress) -> dict[str, Any]:
     except TimeoutException:
         # The worker's own alarm. django-q2 replaces the worker next, which may be too late to write anything.
         logger.error("A job took too long.", extra={"job": str(job.pk), "kind": job.kind})
-        return _failed("timed_out", f"The job took longer than the {settings.Q_CLUSTER.get('timeout')} s allowed.")
+        return _failed("timed_out", f"The job took longer than the {_timeout_s(job.kind)} s allowed.")
     except Exception as error:
         logger.exception("A job failed unexpectedly.", extra={"job": str(job.pk), "kind": job.kind})
         return _failed("unexpected", f"{type(error).__name__}: {error}")

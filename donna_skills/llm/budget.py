@@ -113,6 +113,18 @@ def ensure_open(at: datetime) -> None:
             raise _paused(period, ModelCall(purpose=Purpose.NATIVE, started_at=at), spent=found.spent_usd)
 
 
+def room(at: datetime) -> Decimal:
+    """What live traffic may still hold in the tighter of the day and the month; below 0 when it is overspent.
+
+    Reads, holds nothing."""
+    found = {row.key: row for row in BudgetPeriod.objects.filter(key__in=[period.key for period in periods(at)])}
+    left = []
+    for period in periods(at):
+        row = found.get(period.key)
+        left.append(period.limit_usd - (row.spent_usd + row.reserved_usd if row else Decimal(0)))
+    return min(left)
+
+
 def settle(call: ModelCall, closing: Closing) -> None:
     """Close the row; the reservation becomes the cost. A row that was reaped meanwhile is set right."""
     with transaction.atomic(durable=True):

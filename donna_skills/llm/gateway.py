@@ -21,7 +21,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_random_exponential
 
 from donna_skills.entities import new_id
-from donna_skills.llm import adapters, budget, prices, routing
+from donna_skills.llm import adapters, budget, caps, prices, routing
 from donna_skills.llm.budget import Closing
 from donna_skills.llm.models import CallStatus, ModelCall
 from donna_skills.llm.port import (
@@ -155,24 +155,28 @@ def _with_retries(call: _Call) -> _Attempt:
 
 
 def _attempt(call: _Call, call_id: UUID, *, number: int, ends: float) -> _Attempt:
-    """1. Reserve, which writes the ledger row. 2. Call. 3. Settle, whatever came of it."""
+    """1. Reserve, which writes the ledger row. 2. Call. 3. Settle, whatever came of it, and count the cost."""
     left_s = ends - time.monotonic()
     if left_s < _SHORTEST_ATTEMPT_S:
         raise ModelTimeout(f"The deadline of {call.deadline_s:g} s was over before the model could be asked.")
     timeout_s = min(call.route.timeout_s, left_s)
     row = _row(call, call_id, number=number, timeout_s=timeout_s)
+    caps.check(row.estimate_usd)
     budget.reserve(row)
     started = time.perf_counter()
     try:
         reply = call.perform(timeout_s)
     except BaseException as error:
-        budget.settle(row, _failure(call.route, error, latency_ms=_ms_since(started)))
+        closing = _failure(call.route, error, latency_ms=_ms_since(started))
+        caps.spend(closing.cost_usd)
+        budget.settle(row, closing)
         if isinstance(error, ModelFailed):
             log.warning("model call failed", extra={"call_id": str(call_id), "code": error.code, "attempt": number})
         raise
     latency_ms = _ms_since(started)
     reply = dataclasses.replace(reply, text=_storable(reply.text))
     cost, _ = prices.cost(call.route, input_tokens=reply.input_tokens, output_tokens=reply.output_tokens)
+    caps.spend(cost)
     budget.settle(
         row,
         Closing(

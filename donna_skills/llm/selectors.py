@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import CharField, Count, Q, QuerySet, Sum
+from django.db.models.functions import Cast, Substr
 
 from donna_skills.llm import budget
 from donna_skills.llm.models import BudgetPeriod, CallStatus, ModelCall
@@ -56,6 +57,18 @@ class PurposeSummary:
 
 
 @dataclass(frozen=True)
+class DaySpending:
+    """What one UTC day cost, by purpose; a purpose without a call is missing."""
+
+    day: date
+    by_purpose: Mapping[str, Decimal]
+
+    @property
+    def total_usd(self) -> Decimal:
+        return sum(self.by_purpose.values(), Decimal(0))
+
+
+@dataclass(frozen=True)
 class BudgetSummary:
     day: PeriodSummary
     month: PeriodSummary
@@ -74,6 +87,27 @@ def budget_summary(now: datetime) -> BudgetSummary:
         live_reserve_share=float(known.live_reserve_pct),
         by_purpose=_by_purpose(ModelCall.objects.filter(started_at__gte=month.starts_at)),
     )
+
+
+def spending_by_day(now: datetime, *, days: int = 30) -> list[DaySpending]:
+    """The last UTC days with today as the last of them, each by purpose; days without a call too. One query, on the
+    index by time."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = today - timedelta(days=days - 1)
+    # Both databases write a time in UTC as text that begins with its day, and cut it faster than they truncate it.
+    day = Substr(Cast("started_at", CharField()), 1, 10)
+    calls = ModelCall.objects.filter(started_at__gte=first, started_at__lt=today + timedelta(days=1))
+    spent: dict[str, dict[str, Decimal]] = {}
+    for row in calls.order_by().annotate(day=day).values("day", "purpose").annotate(cost=Sum("cost_usd")):
+        spent.setdefault(row["day"], {})[row["purpose"]] = _money(row["cost"])
+    dates = [(first + timedelta(days=number)).date() for number in range(days)]
+    return [DaySpending(one, spent.get(one.isoformat(), {})) for one in dates]
+
+
+def spent_on(purposes: Iterable[Purpose], *, since: datetime) -> Decimal:
+    """What calls for these purposes have cost since then."""
+    calls = ModelCall.objects.filter(purpose__in=list(purposes), started_at__gte=since)
+    return _money(calls.aggregate(cost=Sum("cost_usd"))["cost"])
 
 
 def period_summaries(now: datetime) -> tuple[PeriodSummary, PeriodSummary]:
@@ -121,6 +155,10 @@ def _purpose(purpose: str, row: Mapping[str, Any]) -> PurposeSummary:
         failed_attempts=row.get("failed", 0),
         input_tokens=row.get("read") or 0,
         output_tokens=row.get("written") or 0,
-        # SQLite sums decimals as floats: round what it gives back to the column's own places.
-        cost_usd=Decimal(str(row.get("cost") or 0)).quantize(_CENT_FRACTION),
+        cost_usd=_money(row.get("cost")),
     )
+
+
+def _money(summed: Any) -> Decimal:
+    """SQLite sums decimals as floats: round what it gives back to the column's own places."""
+    return Decimal(str(summed or 0)).quantize(_CENT_FRACTION)

@@ -20,20 +20,11 @@ from donna_skills.notifications.models import (
     Channel,
     ChannelKind,
     Delivery,
-    DeliveryStatus,
     Event,
-    Level,
     Notification,
     Preference,
 )
-
-LEVEL_TONES: dict[str, str] = {Level.INFO: "grey", Level.SUCCESS: "green", Level.WARNING: "amber", Level.ERROR: "red"}
-DELIVERY_TONES: dict[str, str] = {
-    DeliveryStatus.QUEUED: "blue",
-    DeliveryStatus.SENT: "green",
-    DeliveryStatus.FAILED: "red",
-    DeliveryStatus.SUPPRESSED: "grey",
-}
+from donna_skills.templatetags.console import DELIVERY_TONES, LEVEL_TONES
 
 
 class ChannelForm(ActForm):

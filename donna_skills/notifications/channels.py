@@ -68,7 +68,7 @@ def create(
 
 def begin_rotation(channel: Channel, *, by: Actor) -> str:
     """A second secret: from now on every message carries a signature of each, until `end_rotation`."""
-    _permit(by, person=channel.person, event_kinds=channel.event_kinds)
+    require_manager(channel, by=by)
     with transaction.atomic():
         locked = Channel.objects.select_for_update().get(pk=channel.pk)
         if locked.kind != ChannelKind.WEBHOOK:
@@ -85,7 +85,7 @@ def begin_rotation(channel: Channel, *, by: Actor) -> str:
 
 def end_rotation(channel: Channel, *, by: Actor) -> None:
     """Drop the older secret."""
-    _permit(by, person=channel.person, event_kinds=channel.event_kinds)
+    require_manager(channel, by=by)
     with transaction.atomic():
         locked = Channel.objects.select_for_update().get(pk=channel.pk)
         if len(locked.secrets) < MAX_SECRETS:
@@ -98,7 +98,7 @@ def end_rotation(channel: Channel, *, by: Actor) -> None:
 
 def enable(channel: Channel, *, by: Actor) -> None:
     """Switch a channel on again. What was queued meanwhile stays suppressed."""
-    _permit(by, person=channel.person, event_kinds=channel.event_kinds)
+    require_manager(channel, by=by)
     with transaction.atomic():
         if Channel.objects.filter(pk=channel.pk, enabled=False).update(enabled=True, disabled_reason=""):
             _record("channel.enabled", channel, by)
@@ -111,7 +111,7 @@ def disable(channel: Channel, *, reason: str, by: Actor | None = None) -> None:
     Without `by` it is the system that does it, after the receiver said that it is gone.
     """
     if by is not None:
-        _permit(by, person=channel.person, event_kinds=channel.event_kinds)
+        require_manager(channel, by=by)
     with transaction.atomic():
         if Channel.objects.filter(pk=channel.pk, enabled=True).update(enabled=False, disabled_reason=reason[:300]):
             _record("channel.disabled", channel, by or Actor.system("delivery"), reason=reason)
@@ -121,14 +121,41 @@ def disable(channel: Channel, *, reason: str, by: Actor | None = None) -> None:
     channel.refresh_from_db()
 
 
+def set_quiet_hours(
+    channel: Channel, *, quiet_from: time | None, quiet_until: time | None, zone: str, by: Actor
+) -> None:
+    """When messages wait, from now on; what waits already keeps its time."""
+    require_manager(channel, by=by)
+    _check_hours(quiet_from, quiet_until, zone)
+    hours = {"quiet_from": quiet_from, "quiet_until": quiet_until, "zone": zone}
+    with transaction.atomic():
+        Channel.objects.filter(pk=channel.pk).update(**hours)
+        told = {name: str(value or "") for name, value in hours.items()}
+        _record("channel.quiet_hours_set", channel, by, **told)
+    channel.refresh_from_db()
+
+
+def may_manage(channel: Channel, *, by: Actor) -> bool:
+    """Whose it is, or who may change settings; one that follows kinds of events is never only a person's own."""
+    return _may(by, person=channel.person, event_kinds=channel.event_kinds)
+
+
+def require_manager(channel: Channel, *, by: Actor) -> None:
+    _permit(by, person=channel.person, event_kinds=channel.event_kinds)
+
+
 def new_secret() -> str:
     """As Standard Webhooks writes them: `whsec_` and 32 random bytes in base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _permit(by: Actor, *, person: User | None, event_kinds: Sequence[str]) -> None:
+def _may(by: Actor, *, person: User | None, event_kinds: Sequence[str]) -> bool:
     own = by.is_person and person is not None and by.user == person and not event_kinds
-    if not own and not by.may(Permission.MANAGE_SETTINGS):
+    return own or by.may(Permission.MANAGE_SETTINGS)
+
+
+def _permit(by: Actor, *, person: User | None, event_kinds: Sequence[str]) -> None:
+    if not _may(by, person=person, event_kinds=event_kinds):
         raise NotPermitted("This channel belongs to others: it takes the permission to change settings.")
 
 

@@ -28,12 +28,13 @@ from donna_skills.jobs import leases
 from donna_skills.jobs import services as jobs
 from donna_skills.jobs.models import JobRun
 from donna_skills.jobs.progress import Progress
-from donna_skills.notifications import backoff, channels, events, senders
+from donna_skills.notifications import backoff, channels, events, inbox, senders
 from donna_skills.notifications.models import Channel, Delivery, DeliveryStatus
 
 logger = logging.getLogger(__name__)
 
 JOB_KIND = "notifications.deliver"
+TEST_KIND = "channel.tested"
 _BUDGET_S = 240.0
 
 
@@ -84,7 +85,8 @@ def deliver_due(
 
 
 def redeliver(delivery: Delivery, *, by: Actor) -> Delivery:
-    """Queue a given-up delivery anew, with all its attempts."""
+    """Queue a given-up delivery anew, with all its attempts. It is for who manages the channel to ask for."""
+    channels.require_manager(delivery.channel, by=by)
     with transaction.atomic():
         again = Delivery.objects.filter(pk=delivery.pk, dead=True, channel__enabled=True).update(
             status=DeliveryStatus.QUEUED, dead=False, attempts=0, next_attempt_at=timezone.now(), reason=""
@@ -92,8 +94,39 @@ def redeliver(delivery: Delivery, *, by: Actor) -> Delivery:
         if not again:
             raise Conflict("Only a delivery that was given up, on a channel that is switched on, can be sent again.")
         audit.record("delivery.redelivered", actor=by, subject_type="delivery", subject_id=delivery.pk)
+        _ring()
     delivery.refresh_from_db()
     return delivery
+
+
+def test(channel: Channel, *, by: Actor) -> Delivery:
+    """Send a message that says that it is a test, at once and whatever the quiet hours; one on its way at a time."""
+    channels.require_manager(channel, by=by)
+    with transaction.atomic():
+        locked = Channel.objects.select_for_update().get(pk=channel.pk)
+        if not locked.enabled:
+            raise Conflict("The channel is switched off: switch it on before you test it.")
+        if Delivery.objects.filter(channel=locked, event__kind=TEST_KIND, status=DeliveryStatus.QUEUED).exists():
+            raise Conflict("A test is on its way on this channel already.")
+        facts = {"name": locked.name, "kind": locked.kind}
+        audit.record(TEST_KIND, actor=by, subject_type="channel", subject_id=locked.pk, data=facts)
+        # The event is in the feed for the receivers of everything; the channel itself is told by its own delivery.
+        event = events.publish(TEST_KIND, subject_type="channel", subject_id=locked.pk, payload=facts)
+        delivery = Delivery.objects.create(
+            event=event,
+            channel=locked,
+            title=f"A test of {locked.name}"[: inbox.TITLE_LENGTH],
+            body=f"{by.label} asked for it. Messages of Donna Skills reach you here.",
+            next_attempt_at=event.at,
+            created_at=event.at,
+        )
+        _ring()
+    return delivery
+
+
+def _ring() -> None:
+    """Have a worker send what is due now rather than at the scheduler's next round."""
+    jobs.enqueue(JOB_KIND, by=Actor.system("notifications"), key=JOB_KIND)
 
 
 def _claim(delivery: Delivery, *, owner: str, now: datetime) -> bool:

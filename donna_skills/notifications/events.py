@@ -23,7 +23,8 @@ from donna_skills.notifications.models import Event, Level
 
 @dataclass(frozen=True)
 class Notice:
-    """What people read of an event, and who: everybody with the permission, and the people named."""
+    """What people read of an event, and who: everybody with the permission, and the people named. `channels` are ids of
+    the people's channels, where not all of theirs are meant."""
 
     title: str
     body: str = ""
@@ -31,6 +32,7 @@ class Notice:
     level: str = Level.INFO
     permission: str = ""
     people: tuple[User, ...] = ()
+    channels: tuple[str, ...] | None = None
 
 
 def publish(

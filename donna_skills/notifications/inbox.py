@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -68,11 +69,18 @@ def unwilling(people: Iterable[User], *, event_kind: str, way: str) -> set[UUID]
     return {person_id for person_id, wants in answers.items() if not wants}
 
 
-def mark_read(person: User, *, ids: Iterable[UUID] | None = None, now: datetime | None = None) -> int:
-    """Mark these lines of the person's as read, or all of them; the answer is how many were unread."""
+def mark_read(
+    person: User, *, ids: Iterable[UUID] | None = None, until: datetime | None = None, now: datetime | None = None
+) -> int:
+    """Mark these lines of the person's as read, or all of them; the answer is how many were unread.
+
+    `until` leaves alone what came or changed after the person's page was made: nobody has read that.
+    """
     unread = Notification.objects.filter(person=person, read_at__isnull=True)
     if ids is not None:
         unread = unread.filter(pk__in=list(ids))
+    if until is not None:
+        unread = unread.filter(updated_at__lte=until)
     return unread.update(read_at=now or timezone.now())
 
 
@@ -82,6 +90,19 @@ def prefer(person: User, *, way: Way, enabled: bool, event_kind: str = "") -> Pr
         person=person, kind=event_kind, way=way, defaults={"enabled": enabled}
     )
     return preference
+
+
+@transaction.atomic
+def choose(person: User, *, wanted: Mapping[tuple[str, str], bool]) -> None:
+    """Keep a whole table of choices, {(kind, way): wanted}; the empty kind stands for every kind that is not in it.
+
+    A kind that is wanted as all others are has no row of its own, so that a later change of those is its change too.
+    """
+    for (kind, way), enabled in wanted.items():
+        if kind and enabled == wanted.get(("", way), True):
+            Preference.objects.filter(person=person, kind=kind, way=way).delete()
+        else:
+            prefer(person, way=Way(way), enabled=enabled, event_kind=kind)
 
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"

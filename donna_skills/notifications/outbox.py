@@ -50,7 +50,8 @@ def _for_people(event: Event, notice: Notice, told: Sequence[Notification]) -> l
     lines: dict[UUID | None, Notification] = {line.person_id: line for line in told}
     if not lines:
         return []
-    channels = list(Channel.objects.filter(person__in=[line.person_id for line in told], enabled=True))
+    found = Channel.objects.filter(person__in=[line.person_id for line in told], enabled=True)
+    channels = list(found if notice.channels is None else found.filter(pk__in=notice.channels))
     people = User.objects.in_bulk([line.person_id for line in told]) if channels else {}
     unwilling = {
         kind: inbox.unwilling(people.values(), event_kind=event.kind, way=kind)

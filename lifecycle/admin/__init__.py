@@ -1,5 +1,5 @@
 """The lifecycle's tables in the admin: states are read there, and moved by services alone."""
 
-from lifecycle.admin import candidates, capabilities, evidence, reviews, runs, skills
+from lifecycle.admin import candidates, capabilities, drafts, evidence, evolutions, reviews, runs, skills
 
-__all__ = ["candidates", "capabilities", "evidence", "reviews", "runs", "skills"]
+__all__ = ["candidates", "capabilities", "drafts", "evidence", "evolutions", "reviews", "runs", "skills"]

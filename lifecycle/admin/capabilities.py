@@ -12,10 +12,9 @@ from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.roles import Permission
 from donna_skills.adminacts import Act, ActForm, Done
 from donna_skills.adminbase import WindowAdmin, badge
-from lifecycle.models import Capability, CapabilityStatus
+from lifecycle.models import Capability
 from lifecycle.services import capabilities
-
-CAPABILITY_TONES: dict[str, str] = {CapabilityStatus.ACTIVE: "green", CapabilityStatus.PENDING_REVIEW: "blue"}
+from lifecycle.templatetags.skills import CAPABILITY_TONES
 
 
 class DescribeForm(ActForm):

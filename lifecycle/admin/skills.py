@@ -13,11 +13,12 @@ from django.utils.safestring import SafeString
 from unfold.enums import ActionVariant
 
 from donna_skills.accounts.actors import Actor
-from donna_skills.accounts.roles import Permission
+from donna_skills.accounts.roles import Permission, may
 from donna_skills.adminacts import Act, ActForm, Done
 from donna_skills.adminbase import WindowAdmin, WindowInline, block
+from donna_skills.errors import FieldError, Invalid
 from lifecycle.models import Skill, SkillFile, SkillVersion, StateTransition
-from lifecycle.services import skills
+from lifecycle.services import evolutions, rollbacks, skills, verify
 from lifecycle.templatetags.skills import state_badge, version_badge
 
 
@@ -33,6 +34,30 @@ def _pause(skill: Skill, by: Actor, data: dict[str, Any]) -> Done:
 def _resume(skill: Skill, by: Actor, data: dict[str, Any]) -> Done:
     skills.resume(skill, actor=by, note=data["note"])
     return Done(f"{skill} goes on in the state it has kept.")
+
+
+class RollbackForm(ActForm):
+    version = forms.IntegerField(min_value=1, label="Version", help_text="Number of a version that was released once.")
+    note = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+def _roll_back(skill: Skill, by: Actor, data: dict[str, Any]) -> Done:
+    version = SkillVersion.objects.filter(skill=skill, number=data["version"]).first()
+    if version is None:
+        found = FieldError("version", "The skill has no version with this number.")
+        raise Invalid("There is no such version.", errors=[found])
+    rollbacks.roll_back(skill, version, actor=by, note=data["note"])
+    return Done(f"{skill} was rolled back to version {version.number}: it serves, and every answer is compared.")
+
+
+def _returnable(skill: Skill) -> dict[str, Any]:
+    healthy = rollbacks.last_healthy(skill)
+    return {"version": healthy.number} if healthy else {}
+
+
+def _improve(skill: Skill, by: Actor, data: dict[str, Any]) -> Done:
+    evolutions.improve(skill, actor=by)
+    return Done(f"A better version of {skill} is being written; it will wait for a reviewer.")
 
 
 def _set_gate(skill: Skill, by: Actor, data: dict[str, Any]) -> Done:
@@ -59,6 +84,7 @@ class SkillAdmin(WindowAdmin):
         ("Divergences", "lifecycle.Divergence", "skill__id"),
         ("Fixtures", "lifecycle.Fixture", "skill__id"),
         ("Reviews", "lifecycle.Review", "skill__id"),
+        ("Evolutions", "lifecycle.Evolution", "skill__id"),
     )
     fieldsets = (
         (None, {"fields": ("id", "capability", "state_shown", "state_entered_at", "current_version")}),
@@ -90,6 +116,34 @@ class SkillAdmin(WindowAdmin):
             icon="play_arrow",
         ),
         Act(
+            name="improve",
+            label="Improve skill",
+            explain=lambda skill: (
+                "A model writes a better version from the cases that went wrong. It passes the gates and waits for a "
+                "reviewer; what serves now goes on."
+            ),
+            carry_out=_improve,
+            permission=Permission.EDIT_SKILLS,
+            also=lambda user, skill: may(user, Permission.OPERATE_AUTOMATIONS) or may(user, Permission.DECIDE_REVIEWS),
+            offered=lambda skill: skill.current_version_id is not None,
+            icon="auto_fix_high",
+        ),
+        Act(
+            name="roll-back",
+            label="Roll back skill",
+            explain=lambda skill: (
+                "A version that was released once serves again at once, and every answer is compared with the "
+                "reference. What is in force now is withdrawn."
+            ),
+            carry_out=_roll_back,
+            permission=Permission.DECIDE_REVIEWS,
+            form=RollbackForm,
+            initial=_returnable,
+            offered=lambda skill: skill.versions.filter(released_at__isnull=False).exists(),
+            icon="undo",
+            variant=ActionVariant.DANGER,
+        ),
+        Act(
             name="set-gate",
             label="Set human gate",
             explain=lambda skill: "A person is asked before each later promotion, however good the figures are.",
@@ -113,6 +167,11 @@ class SkillAdmin(WindowAdmin):
     @admin.display(description="state", ordering="state")
     def state_shown(self, skill: Skill) -> SafeString:
         return state_badge(skill.state)
+
+
+def _verify(version: SkillVersion, by: Actor, data: dict[str, Any]) -> Done:
+    job = verify.ask(version, by=by)
+    return Done("The evidence is being gathered: how far it is stands on this page.", job)
 
 
 class FileInline(WindowInline):
@@ -145,6 +204,20 @@ class SkillVersionAdmin(WindowAdmin):
         "id", "skill", "number", "status_shown", "digest", "parent", "author_kind", "author", "changelog", "created_at",
         "released_at",
     )  # fmt: skip
+
+    acts = (
+        Act(
+            name="verify",
+            label="Verify version",
+            explain=lambda version: (
+                "Fixtures are made of real runs where there are too few, then every gate looks, once."
+            ),
+            carry_out=_verify,
+            permission=Permission.EDIT_SKILLS,
+            also=lambda user, version: may(user, Permission.DECIDE_REVIEWS),
+            icon="fact_check",
+        ),
+    )
 
     @admin.display(description="status", ordering="status")
     def status_shown(self, version: SkillVersion) -> SafeString:

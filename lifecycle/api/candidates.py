@@ -1,13 +1,13 @@
-"""Routes for candidates: what would be worth a skill, and the no to it."""
+"""Routes for candidates and drafts: what would be worth a skill, the no to it, the draft of it, what is in draft."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from donna_skills.accounts.models import Scope
@@ -15,9 +15,10 @@ from donna_skills.errors import NotFound
 from donna_skills.rest import pages
 from donna_skills.rest.auth import ApiRequest, scope
 from donna_skills.rest.idempotency import idempotent
+from lifecycle import draft_selectors
 from lifecycle.api import shapes
 from lifecycle.models import Candidate, CandidateStatus
-from lifecycle.services import candidates
+from lifecycle.services import candidates, drafts
 
 router = Router(tags=["candidates"])
 
@@ -52,6 +53,42 @@ class CandidateOut(Schema):
     reason: str
 
 
+class DraftNowOut(Schema):
+    job_id: UUID = Field(description="GET jobs/{job_id} says how far it is, and in its report what came of it.")
+    status: str
+
+
+class DraftSourceOut(Schema):
+    id: UUID
+    expected_savings_usd: shapes.Money
+    volume: int
+    mean_cost_usd: shapes.Money
+
+
+class DraftReasonOut(Schema):
+    code: str
+    message: str
+    status: Literal["HOLD", "BLOCK"]
+
+
+class DraftOut(Schema):
+    skill_id: UUID
+    capability: str
+    version: int
+    version_digest: str
+    author_kind: str
+    author: str | None
+    created_at: datetime
+    candidate: DraftSourceOut | None = Field(description="What it was drafted from; null for what a person handed in.")
+    verdict: Literal["PASS", "HOLD", "BLOCK"] | None = Field(description="Null while no gate has looked at it.")
+    gate_decision_id: UUID | None
+    reasons: list[DraftReasonOut]
+    stage: Literal["waiting_for_review", "blocked", "nothing_asked"]
+    review_needed: bool
+    review_id: UUID | None
+    why: str
+
+
 @router.get(
     "/skill-candidates",
     auth=scope(Scope.SKILLS_READ),
@@ -73,13 +110,37 @@ def list_candidates(request: HttpRequest, query: Query[CandidateFilters]) -> Any
 )
 @idempotent
 def dismiss_candidate(request: ApiRequest, candidate_id: UUID, body: DismissIn | None = None) -> Any:
-    found = Candidate.objects.filter(pk=candidate_id).first()
-    if found is None:
-        raise NotFound("There is no such candidate.")
+    found = _candidate(candidate_id)
     given = body or DismissIn(reason=None, not_a_skill=False)
     return candidate_out(
         candidates.dismiss(found, by=request.actor, reason=given.reason or "", not_a_skill=given.not_a_skill)
     )
+
+
+@router.post(
+    "/skill-candidates/{candidate_id}/draft-now",
+    auth=scope(Scope.CANDIDATES_WRITE),
+    operation_id="draft_candidate",
+    response={202: DraftNowOut},
+    summary="Draft a skill for an open candidate at once, or get the job that is on it",
+)
+@idempotent
+def draft_candidate(request: ApiRequest, response: HttpResponse, candidate_id: UUID) -> Any:
+    job = drafts.ask_for(_candidate(candidate_id), by=request.actor)
+    response["Location"] = f"/api/v1/jobs/{job.pk}"
+    return Status(202, {"job_id": job.pk, "status": job.status})
+
+
+@router.get(
+    "/skill-drafts",
+    auth=scope(Scope.SKILLS_READ),
+    operation_id="list_drafts",
+    response=pages.Page[DraftOut],
+    summary="Skills in draft: where each came from, what the gates say, and what it waits for",
+)
+def list_drafts(request: HttpRequest, query: Query[pages.PageQuery]) -> Any:
+    found = draft_selectors.in_draft()
+    return pages.page(found, query=query, order="-state_entered_at", serialize=draft_selectors.draft_of)
 
 
 def candidate_out(candidate: Candidate) -> dict[str, Any]:
@@ -97,3 +158,10 @@ def candidate_out(candidate: Candidate) -> dict[str, Any]:
         **{name: getattr(candidate, name) for name in own},
         "dismissed_by": str(who) if who else None,
     }
+
+
+def _candidate(candidate_id: UUID) -> Candidate:
+    found = Candidate.objects.filter(pk=candidate_id).first()
+    if found is None:
+        raise NotFound("There is no such candidate.")
+    return found

@@ -19,6 +19,7 @@ from lifecycle.models import (
     StateTransition,
     StepResult,
 )
+from lifecycle.services import evidence
 
 _Json = dict[str, Any]
 
@@ -162,6 +163,7 @@ def skill_detail_out(skill: Skill) -> _Json:
         "current_version": version_out(version) if version else None,
         "baseline": _baseline_out(skill),
         "why_not": selectors.why_not(skill).as_dict(),
+        "readiness": _readiness_out(skill),
     }
 
 
@@ -172,6 +174,21 @@ def transition_out(transition: StateTransition) -> _Json:
         "version": transition.version.number if transition.version else None,
         **{name: getattr(transition, name) for name in own},
         "actor": transition.actor_label,
+    }
+
+
+def _readiness_out(skill: Skill) -> _Json | None:
+    """What the version in hand needs next, and the newest word of the gates on it."""
+    version = evidence.in_hand(skill)
+    if version is None:
+        return None
+    version.skill = skill
+    decision = evidence.latest(skill, version.digest)
+    return {
+        "version": version.number,
+        **evidence.readiness_of(version, decision=decision).as_dict(),
+        "verdict": decision.verdict if decision else None,
+        "decision_id": decision.pk if decision else None,
     }
 
 

@@ -246,10 +246,20 @@ class SkillOut(Schema):
     flagged_from: str | None
 
 
+class ReadinessOut(Schema):
+    version: int
+    step: str
+    sentence: str
+    action: str
+    verdict: Literal["PASS", "HOLD", "BLOCK"] | None = Field(description="null where no gate has looked yet.")
+    decision_id: UUID | None
+
+
 class SkillDetailOut(SkillOut):
     current_version: VersionOut | None
     baseline: BaselineOut | None
     why_not: WhyNotOut
+    readiness: ReadinessOut | None
 
 
 class StateIn(In):

@@ -138,6 +138,23 @@ def targeted_gate(
     return GateResult("targeted", (), figures, cost)
 
 
+def holdout_gate(
+    before: Mapping[str, bool], after: Mapping[str, bool | None], *, cost: Decimal = Decimal(0)
+) -> GateResult:
+    """Cases that the attempt never saw: more of them pass than did, or all do. What is only better on the cases that it
+    was shown was learned by heart, and is for a person to decide: HOLD, never BLOCK. Both map a case's id."""
+    known = {one: passed for one, passed in after.items() if passed is not None}
+    passed_now, passed_then = sum(known.values()), sum(before.get(one, False) for one in known)
+    figures = {"passed": passed_now, "before": passed_then, "total": len(after), "abstained": len(after) - len(known)}
+    if not known:
+        reason = GateReason("HOLDOUT_MISSING", "No case that the attempt did not see could be judged.")
+        return GateResult("holdout", (reason,), figures, cost)
+    if passed_now > passed_then or passed_now == len(known):
+        return GateResult("holdout", (), figures, cost)
+    message = f"Of {len(known)} cases that the attempt did not see {passed_now} pass; {passed_then} did before."
+    return GateResult("holdout", (GateReason("HOLDOUT_NOT_BETTER", message),), figures, cost)
+
+
 def regression_gate(
     before: Mapping[str, bool | None],
     after: Mapping[str, bool | None],

@@ -53,6 +53,9 @@ class Readiness:
     def automatic(self) -> bool:
         return self.action in AUTOMATIC
 
+    def as_dict(self) -> dict[str, str]:
+        return {"step": self.step, "sentence": self.sentence, "action": self.action}
+
 
 def readiness(evidence: VersionEvidence) -> Readiness:
     """The first unmet step, in this order: the package is valid, its resources are there, it has fixtures, they pass,

@@ -72,7 +72,7 @@ def build(*, today: date, password: str, say: Say) -> World:
     cast = people.gather(password=password)
     seeds.load()
     for name in (*WITHOUT_SKILL, JOURNEY):
-        _register(name, actor=DEMO)
+        register(name, actor=DEMO)
     say("Users, seed skills and capabilities.")
     _journey(cast)
     _release_seeds(cast)
@@ -94,7 +94,8 @@ def build(*, today: date, password: str, say: Say) -> World:
     )
 
 
-def _register(name: str, *, actor: Actor) -> None:
+def register(name: str, *, actor: Actor) -> None:
+    """The capability that a demo package describes; one that is there stays as it is."""
     if Capability.objects.filter(name=name).exists():
         return
     text = (_PACKAGES / name / "capability.yaml").read_text(encoding="utf-8")
@@ -221,7 +222,7 @@ def _ask(cast: Cast) -> None:
     )
     # With embeddings, asking whether it resembles another would call a model, and a demo never spends money.
     if knobs().match_backend == "lexical":
-        _register(RESEMBLING, actor=cast.bot)
+        register(RESEMBLING, actor=cast.bot)
 
 
 def _improved(shipped: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -6,11 +6,12 @@ from lifecycle.models.capability import Capability, CapabilityStatus, TriggerTyp
 from lifecycle.models.decision import GateDecision, GateVerdict
 from lifecycle.models.divergence import Divergence, DivergenceStatus
 from lifecycle.models.evidence import Correction, CorrectionSource, Fixture, FixtureSource, FixtureSplit
-from lifecycle.models.review import Review, ReviewKind, ReviewState
+from lifecycle.models.review import DECIDED, Review, ReviewApproval, ReviewKind, ReviewState, RiskTier
 from lifecycle.models.run import OPEN_STATUSES, Outcome, RunPath, RunStatus, SkillRun, StepResult, StepStatus
 from lifecycle.models.skill import AuthorKind, Skill, SkillFile, SkillVersion, StateTransition, VersionStatus
 
 __all__ = [
+    "DECIDED",
     "OPEN_STATUSES",
     "AttemptStatus",
     "AuthorKind",
@@ -31,8 +32,10 @@ __all__ = [
     "GateVerdict",
     "Outcome",
     "Review",
+    "ReviewApproval",
     "ReviewKind",
     "ReviewState",
+    "RiskTier",
     "RunPath",
     "RunStatus",
     "Skill",

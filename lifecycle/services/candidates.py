@@ -130,6 +130,14 @@ def dismiss(candidate: Candidate, *, by: Actor, reason: str = "", not_a_skill: b
     return Candidate.objects.for_page().get(pk=candidate.pk)
 
 
+def drafted(candidate: Candidate) -> None:
+    """Close an open candidate for which a draft has just been stored, in that transaction. AlreadyDecided otherwise."""
+    if not Candidate.objects.open().filter(pk=candidate.pk).update(status=CandidateStatus.DRAFTED):
+        candidate.refresh_from_db(fields=["status"])
+        raise AlreadyDecided(f"This candidate is {candidate.get_status_display().lower()} already.")
+    candidate.status = CandidateStatus.DRAFTED
+
+
 def may_dismiss(actor: Actor) -> bool:
     """Authors and reviewers; a bot, since its token's scope was asked for at the door. A dismissal runs nothing."""
     if actor.kind == ActorKind.BOT:
@@ -206,7 +214,8 @@ class _Night:
         if candidate is not None:
             return self._refresh(skill, candidate, calls, verdict)
         if not verdict.passed:
-            return Line.of(skill, "too_little", " ".join(reason.message for reason in verdict.reasons))
+            said = " ".join(reason.message for reason in verdict.reasons)
+            return Line.of(skill, "too_little", said, reasons=[reason.code for reason in verdict.reasons])
         if skill.capability_id in self.held_capabilities or _fingerprint(skill) in self.held_patterns:
             return Line.of(skill, "dismissed", "It was dismissed, and that still holds.")
         if not self.dry_run:

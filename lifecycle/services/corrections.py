@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from donna_skills.accounts.actors import Actor
+from donna_skills.accounts.roles import Permission
 from donna_skills.audit import services as audit
-from donna_skills.errors import Conflict, DonnaError, FieldError, Invalid
+from donna_skills.errors import Conflict, DonnaError, FieldError, Invalid, NotPermitted
 from donna_skills.notifications import events
 from lifecycle.configuration import knobs
 from lifecycle.decisions.degradation import correction_cluster_verdict
@@ -30,12 +31,19 @@ ACTOR = Actor.system("correction clusters")
 _ABSENT = object()
 
 
+def may_correct(actor: Actor) -> bool:
+    """Whoever may run skills or decide about them, and bots through their scope."""
+    return not actor.is_person or actor.may(Permission.RUN_SKILLS) or actor.may(Permission.DECIDE_REVIEWS)
+
+
 def add(run: SkillRun, *, field: str, corrected: Any, actor: Actor, original: Any = None, note: str = "") -> Correction:
     """Record a correction of one field (a dotted path into the output). Its original is read from the run.
 
     A correction of an answer that a skill gave is held against the skill at once.
     Conflict for a run without output; Invalid when the field is blank or nothing is corrected.
     """
+    if not may_correct(actor):
+        raise NotPermitted("Viewers cannot correct runs; ask an administrator for another role.")
     if run.output is None:
         raise Conflict("The run has no output to correct.")
     if not field.strip() or len(field) > 200:
@@ -74,14 +82,15 @@ def scan(skill_id: UUID) -> Line | None:
     return _decide(skill, _verdicts([skill])[skill.pk], dry_run=False)
 
 
-def sweep(*, dry_run: bool = False) -> Swept:
-    """Scan every serving skill, paused or not, some at a time; a dry run only says what would be."""
+def sweep(*, until: datetime | None = None, dry_run: bool = False) -> Swept:
+    """Scan every serving skill, paused or not, some at a time, by what was corrected up to `until`; a dry run only
+    says what would be."""
     swept = Swept()
     if not knobs().enabled:
         return swept
     for some in windows.in_chunks(list(_serving().values_list("pk", flat=True))):
         skills = list(_serving().filter(pk__in=some))
-        verdicts = _verdicts(skills)
+        verdicts = _verdicts(skills, until=until)
         for skill in skills:
             swept.add(skill, partial(_decide, skill, verdicts[skill.pk], dry_run=dry_run))
     return swept
@@ -107,20 +116,22 @@ def _decide(skill: Skill, found: tuple[Verdict, list[str]], *, dry_run: bool) ->
         return Line.of(skill, verdict.evidence["status"])
     if not dry_run:
         degradations.flag(skill, verdict, actor=ACTOR, evidence={"runs": runs})
-    return Line.of(skill, "flagged", f"{verdict.reasons[0].message} Runs: {', '.join(runs)}.")
+    said = f"{verdict.reasons[0].message} Runs: {', '.join(runs)}."
+    return Line.of(skill, "flagged", said, reasons=[reason.code for reason in verdict.reasons])
 
 
-def _verdicts(skills: Sequence[Skill]) -> dict[UUID, tuple[Verdict, list[str]]]:
+def _verdicts(skills: Sequence[Skill], *, until: datetime | None = None) -> dict[UUID, tuple[Verdict, list[str]]]:
     """The verdict on each skill's current version, and the ids of the corrected runs among its newest.
 
     Runs are read only of versions that have corrections enough since a person last decided.
     """
     limits = knobs()
-    counts = _since_decision(skills)
+    counts = _since_decision(skills, until=until)
     suspects = [
         version for version, runs in counts.items() if sum(runs.values()) >= limits.correction_cluster_threshold
     ]
-    newest = windows.served(suspects, newest=limits.correction_cluster_window_runs) if suspects else {}
+    window = limits.correction_cluster_window_runs
+    newest = windows.served(suspects, newest=window, until=until) if suspects else {}
     found = {}
     for skill in skills:
         version = skill.current_version_id
@@ -129,19 +140,20 @@ def _verdicts(skills: Sequence[Skill]) -> dict[UUID, tuple[Verdict, list[str]]]:
         verdict = correction_cluster_verdict(
             # Of a version that is no suspect no run was read: however many it has, they carry no cluster.
             [corrected.get(run, 0) for run in runs] or [0],
-            window=limits.correction_cluster_window_runs,
+            window=window,
             threshold=limits.correction_cluster_threshold,
         )
         found[skill.pk] = verdict, [str(run) for run in runs if run in corrected]
     return found
 
 
-def _since_decision(skills: Sequence[Skill]) -> dict[UUID, dict[UUID, int]]:
+def _since_decision(skills: Sequence[Skill], *, until: datetime | None) -> dict[UUID, dict[UUID, int]]:
     """By version and run: how many corrections were made since a person last moved the skill."""
     by_version = {skill.current_version_id: skill.pk for skill in skills if skill.current_version_id}
+    made = Q(at__lte=until) if until else Q()
     decided: dict[UUID, datetime] = windows.last_human_decisions(list(by_version.values()))
     rows = (
-        Correction.objects.filter(run__version_id__in=list(by_version), run__path=RunPath.SKILL)
+        Correction.objects.filter(made, run__version_id__in=list(by_version), run__path=RunPath.SKILL)
         .order_by()
         .values_list("run__version_id", "run_id", "at")
     )

@@ -64,12 +64,13 @@ def flag(skill: Skill, found: Verdict, *, actor: Actor, evidence: Mapping[str, A
 
 def _decide(skill: Skill, found: Verdict, *, dry_run: bool) -> Line:
     facts = found.evidence
+    codes = [reason.code for reason in found.reasons]
     if found.passed:
         figures = f"{facts['trials']} of {facts['window']} comparisons"
-        return Line.of(skill, facts["status"], figures if facts["status"] == "insufficient_data" else "")
+        return Line.of(skill, facts["status"], figures if facts["status"] == "insufficient_data" else "", reasons=codes)
     if not dry_run:
         flag(skill, found, actor=ACTOR)
-    return Line.of(skill, "flagged", " ".join(reason.message for reason in found.reasons))
+    return Line.of(skill, "flagged", " ".join(reason.message for reason in found.reasons), reasons=codes)
 
 
 def _verdicts(skills: Sequence[Skill], limits: Knobs, now: datetime) -> dict[UUID, Verdict]:

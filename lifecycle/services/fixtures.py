@@ -7,10 +7,26 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from donna_skills.accounts.actors import Actor
+from donna_skills.accounts.roles import Permission
 from donna_skills.audit import services as audit
-from donna_skills.errors import Conflict, FieldError, Invalid
+from donna_skills.errors import Conflict, FieldError, Invalid, NotPermitted
 from lifecycle.decisions.splits import split_of
 from lifecycle.models import Fixture, FixtureSource, Outcome, RunStatus, SkillRun
+
+
+def may_capture(actor: Actor) -> bool:
+    """Authors and reviewers, and bots through their scope: a fixture is what later versions are held against."""
+    return not actor.is_person or actor.may(Permission.EDIT_SKILLS) or actor.may(Permission.DECIDE_REVIEWS)
+
+
+def can_capture(run: SkillRun) -> bool:
+    """Whether the run ended so well that later answers may be held against it."""
+    return (
+        run.status == RunStatus.SUCCEEDED
+        and run.outcome == Outcome.SUCCEEDED
+        and not run.degraded
+        and run.output is not None
+    )
 
 
 def capture(run: SkillRun, *, name: str = "", actor: Actor) -> Fixture:
@@ -18,10 +34,10 @@ def capture(run: SkillRun, *, name: str = "", actor: Actor) -> Fixture:
 
     Conflict unless the run succeeded without degradation and its skill exists, or when the name is taken.
     """
-    if run.status != RunStatus.SUCCEEDED or run.outcome != Outcome.SUCCEEDED or run.degraded:
+    if not may_capture(actor):
+        raise NotPermitted("Only authors and reviewers may make fixtures.")
+    if not can_capture(run):
         raise Conflict(f"Only a run that succeeded in full can become a fixture; this one is {_condition(run)}.")
-    if run.output is None:
-        raise Conflict("The run has no output that a fixture could expect.")
     if len(name) > 200:
         raise Invalid("The name is too long.", errors=[FieldError("name", "use at most 200 characters")])
     name = name.strip() or f"run-{run.pk}"
@@ -46,6 +62,8 @@ def capture(run: SkillRun, *, name: str = "", actor: Actor) -> Fixture:
 
 
 def _condition(run: SkillRun) -> str:
+    if run.status == RunStatus.SUCCEEDED and run.output is None:
+        return "without an output"
     return "degraded" if run.degraded else run.get_status_display().lower()
 
 

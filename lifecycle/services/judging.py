@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from donna_skills.errors import DonnaError
+from donna_skills.errors import BudgetPaused, DonnaError
 from donna_skills.llm import gateway
 from donna_skills.llm.port import ModelRequest, Purpose
 from lifecycle.configuration import knobs
@@ -29,25 +31,38 @@ _SCHEMA: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Judgement:
-    """`agreement` is None for an abstention, and `because` says why."""
+    """`agreement` is None for an abstention, and `because` says why; `paused` where the budget kept the judge away."""
 
     agreement: float | None = None
     rationale: str = ""
     because: str = ""
+    cost_usd: Decimal = Decimal(0)
+    paused: bool = False
 
 
 def judge(run: SkillRun, *, reference_output: Any) -> Judgement:
-    """The judge's word on `run.output` beside the reference's output; never raises for what a model does.
+    """The judge's word on `run.output` beside the reference's output; never raises for what a model does."""
+    return compare(run, output=run.output, reference_output=reference_output)
+
+
+def compare(run: SkillRun, *, output: Any, reference_output: Any) -> Judgement:
+    """The same for any other answer to the inputs of a run, such as another version's.
 
     Which of the two it reads first is a coin tossed by the run's id, so that a liking for one place cancels out.
     """
-    sides = (reference_output, run.output)
+    sides = (reference_output, output)
     first, second = sides if sampling.reference_comes_first(run.pk) else reversed(sides)
     try:
         reply = gateway.complete(_request(run, first, second))
-        said = replies.parse(reply.text)
     except DonnaError as error:
-        return Judgement(because=f"The judge could not be asked: {error.message}"[:_LONGEST])
+        because = f"The judge could not be asked: {error.message}"[:_LONGEST]
+        return Judgement(because=because, paused=isinstance(error, BudgetPaused))
+    return dataclasses.replace(_read(reply.text), cost_usd=reply.cost_usd)
+
+
+def _read(text: str) -> Judgement:
+    try:
+        said = replies.parse(text)
     except replies.ReplyInvalid as error:
         return Judgement(because=f"The judge's answer cannot be read: {error}"[:_LONGEST])
     agreement = parse_agreement(said)

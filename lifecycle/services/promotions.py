@@ -70,8 +70,9 @@ def consider(skill_id: UUID) -> Line | None:
     return _decide(skill, standing(skill))
 
 
-def sweep(*, dry_run: bool = False) -> Swept:
-    """Consider every skill in the sandbox and in shadow_primary, some at a time; a dry run only says what would be."""
+def sweep(*, until: datetime | None = None, dry_run: bool = False) -> Swept:
+    """Consider every skill in the sandbox and in shadow_primary, some at a time, by the evidence up to `until`; a dry
+    run only says what would be."""
     swept = Swept()
     if not knobs().enabled:
         return swept
@@ -79,7 +80,7 @@ def sweep(*, dry_run: bool = False) -> Swept:
     ids = list(skills.values_list("pk", flat=True))
     for some in windows.in_chunks(ids):
         chunk = list(skills.filter(pk__in=some))
-        found = standings(chunk)
+        found = standings(chunk, until=until)
         for skill in chunk:
             swept.add(skill, partial(_decide, skill, found[skill.pk], dry_run=dry_run))
     return swept
@@ -90,15 +91,16 @@ def standing(skill: Skill) -> Standing:
     return standings([skill])[skill.pk]
 
 
-def standings(skills: Sequence[Skill]) -> dict[UUID, Standing]:
+def standings(skills: Sequence[Skill], *, until: datetime | None = None) -> dict[UUID, Standing]:
     """The same for many, by their ids. Evidence of the current version alone, in a handful of queries for all."""
     limits = knobs()
     versions = {s.current_version_id: s for s in skills if s.current_version_id}
     trying = [v for v, s in versions.items() if s.state == State.SANDBOX]
     live = [v for v, s in versions.items() if s.state == State.SHADOW_PRIMARY]
-    unseen = windows.unseen(trying, newest=limits.sandbox_promotion_min_runs) if trying else {}
-    judged = windows.judged(live, newest=limits.shadow_primary_promotion_min_runs) if live else {}
-    failures = windows.failures({version: min(one.run_id for one in found) for version, found in judged.items()})
+    unseen = windows.unseen(trying, newest=limits.sandbox_promotion_min_runs, until=until) if trying else {}
+    judged = windows.judged(live, newest=limits.shadow_primary_promotion_min_runs, until=until) if live else {}
+    since = {version: min(one.run_id for one in found) for version, found in judged.items()}
+    failures = windows.failures(since, until=until)
     refused = _refused(versions)
     found: dict[UUID, Standing] = {}
     for version, skill in versions.items():
@@ -132,9 +134,11 @@ def _decide(skill: Skill, found: Standing, *, dry_run: bool = False) -> Line:
     if not found.verdict.passed:
         if not dry_run:
             _withdraw(skill)
-        return Line.of(skill, "waiting", " ".join(reason.message for reason in found.verdict.reasons))
+        unmet = found.verdict.reasons
+        said = " ".join(reason.message for reason in unmet)
+        return Line.of(skill, "waiting", said, reasons=[reason.code for reason in unmet])
     if blocks:
-        return Line.of(skill, "waiting", " ".join(blocks.values()))
+        return Line.of(skill, "waiting", " ".join(blocks.values()), reasons=blocks)
     if ask:
         return Line.of(skill, "asked", ask) if dry_run else _ask(skill, found)
     return Line.of(skill, "promoted", f"It goes to {found.to_state}.") if dry_run else _promote(skill, found)

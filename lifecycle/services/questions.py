@@ -11,7 +11,7 @@ from donna_skills.accounts.actors import Actor
 from donna_skills.audit import services as audit
 from lifecycle.models import Review, ReviewKind, ReviewState
 
-ABOUT_A_STATE = (ReviewKind.PROMOTION, ReviewKind.FLAG)
+ABOUT_A_STATE = (ReviewKind.PROMOTION, ReviewKind.FLAG, ReviewKind.ROLLBACK)
 """These ask about the state that the skill is in; any move answers or ends them."""
 
 

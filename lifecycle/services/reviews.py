@@ -1,24 +1,26 @@
-"""Questions to people, and their answers: what the page, the API, the admin and the command line all call."""
+"""Questions to people, and their answers: what the page, the API, the admin and the command line all call.
+
+Who is looking and what is set aside is in `claims`, what an answer is bound to in `subjects`, what it does in
+`outcomes`; callers find all of it here.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.models import User
-from donna_skills.accounts.roles import Permission, may
-from donna_skills.audit import services as audit
-from donna_skills.errors import AlreadyDecided, Conflict, FieldError, Invalid, NotPermitted, StaleState
-from donna_skills.notifications import events
+from donna_skills.errors import AlreadyDecided, Conflict, FieldError, Invalid, StaleState
 from lifecycle.models import (
     Capability,
-    CapabilityStatus,
+    GateDecision,
+    GateVerdict,
     Review,
     ReviewKind,
     ReviewState,
@@ -27,8 +29,41 @@ from lifecycle.models import (
     StateTransition,
     VersionStatus,
 )
-from lifecycle.services import baselines, questions, refusals, transitions
-from lifecycle.states import Reason, State
+from lifecycle.services import approvals, claims, notices, outcomes, refusals, risks, subjects, versions
+from lifecycle.services.claims import bring_back, claim, release, set_aside, take_over
+from lifecycle.services.subjects import base_of, seen_digest
+
+__all__ = [
+    "approve",
+    "base_of",
+    "break_glass",
+    "bring_back",
+    "claim",
+    "note_verdict",
+    "open_flag",
+    "open_review",
+    "reject",
+    "release",
+    "request_changes",
+    "require_unblocked",
+    "said_about",
+    "seen_digest",
+    "set_aside",
+    "take_over",
+]
+
+_WITH_DRAFT = (ReviewKind.DRAFT, ReviewKind.EVOLUTION)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person said about an earlier version of a skill, or about the skill as it served."""
+
+    kind: str
+    decision: str
+    words: str
+    version: int | None
+    at: datetime
 
 
 def open_review(
@@ -46,8 +81,10 @@ def open_review(
 
     `occasion` tells apart questions that come back about the same version: flagged once, saved, and flagged again.
     """
-    digest = subject_digest(capability, version, occasion)
+    digest = subjects.digest(capability, version, occasion)
     with transaction.atomic():
+        if version is not None:
+            Skill.objects.select_for_update(of=("self",)).get(pk=version.skill_id)
         waiting = Review.objects.open().filter(kind=kind, capability=capability).select_for_update().first()
         if waiting and waiting.subject_digest == digest:
             return waiting
@@ -55,32 +92,11 @@ def open_review(
             Review.objects.filter(pk=waiting.pk, state=ReviewState.OPEN).update(
                 state=ReviewState.SUPERSEDED, decided_at=timezone.now(), comment="A newer version asks in its place."
             )
-            _supersede_draft(waiting.version_id)
-        review = Review.objects.create(
-            kind=kind,
-            capability=capability,
-            skill=version.skill if version else None,
-            version=version,
-            subject_digest=digest,
-            summary=summary,
-            evidence={**(evidence or {}), **({"occasion": occasion} if occasion else {})},
-        )
-        facts = {"kind": kind, "capability": capability.name, "version": version.number if version else None}
-        audit.record("review.opened", actor=actor, subject_type="review", subject_id=review.pk, data=facts)
-        events.publish(
-            "review.opened",
-            subject_type="review",
-            subject_id=review.pk,
-            payload={**facts, "digest": digest, "summary": summary},
-            dedup_key=f"review:{kind}:{capability.pk}:{digest}",
-            notify=events.Notice(
-                title=f"{kind.label} of {capability.name} waits for a decision",
-                body=summary,
-                url=f"/admin/lifecycle/review/{review.pk}/change/",
-                permission=Permission.DECIDE_REVIEWS,
-            ),
-        )
-    return review
+            outcomes.supersede_draft(waiting.version_id)
+        if version is not None and kind in _WITH_DRAFT:
+            _supersede_sent_back(version)
+        said = {**(evidence or {}), **({"occasion": occasion} if occasion else {})}
+        return _ask(kind, capability, version, digest=digest, actor=actor, summary=summary, evidence=said)
 
 
 def open_flag(
@@ -104,187 +120,210 @@ def open_flag(
 def approve(review: Review, *, by: User, comment: str = "", seen_digest: str, keep_gate: bool = False) -> Review:
     """Say yes to exactly what was seen.
 
-    1. Guard: the person may decide, the review is open, the digest shown is still the subject's.
-    2. Claim the review by conditional update: of two people deciding at once, one decides.
-    3. Carry it out: a capability becomes active; a draft goes to the sandbox (see `_release_to_sandbox`); a promotion
-       is made; a flagged skill is saved.
-    4. Audit and announce in the same transaction.
+    1. Guard: the person may decide, the review is open, what was seen is still so (`subjects`), it is nobody's own
+       work, and the gates do not block it. On HOLD, or without evidence, a draft may be approved: it is tried unseen.
+    2. Where high risk takes two persons, the first approval is kept, and the review stays open for the second.
+    3. Claim the review by conditional update: of two people deciding at once, one decides.
+    4. Carry it out (`outcomes.carry_out`), audit and announce in the same transaction.
 
     `keep_gate` asks again before each later promotion; otherwise promotions may follow from the gates alone.
     """
     actor = Actor.person(by)
     with refusals.recorded("review.approve", actor=actor, subject_type="review", subject_id=review.pk):
-        truth = _claim(review, by=by, state=ReviewState.APPROVED, comment=comment, seen_digest=seen_digest)
-        if truth.kind == ReviewKind.CAPABILITY:
-            Capability.objects.filter(pk=truth.capability_id).update(status=CapabilityStatus.ACTIVE)
-        elif truth.kind == ReviewKind.DRAFT:
-            _release_to_sandbox(truth, actor=actor, comment=comment, keep_gate=keep_gate)
-        elif truth.kind == ReviewKind.PROMOTION:
-            _promote(truth, actor=actor, comment=comment)
-        elif truth.kind == ReviewKind.FLAG:
-            _save(truth, actor=actor, comment=comment)
-        else:
-            raise Conflict(f"A review of kind {truth.kind} cannot be approved yet.")
-        _announce(truth, actor=actor, comment=comment)
+        truth = _guarded(review, by=by, seen_digest=seen_digest)
+        approvals.require_other_work(truth, by=by)
+        require_unblocked(truth.version)
+        if approvals.takes_two(truth):
+            earlier = approvals.add(truth, by=by, comment=comment, keep_gate=keep_gate)
+            if not earlier:
+                notices.approved_once(truth, actor=actor, comment=comment)
+                return truth
+            keep_gate = keep_gate or any(one.keep_gate for one in earlier)
+        _close(truth, ReviewState.APPROVED, by=by, comment=comment)
+        outcomes.carry_out(truth, actor=actor, comment=comment, keep_gate=keep_gate)
+        notices.decided(truth, actor=actor)
     return truth
 
 
 def reject(review: Review, *, by: User, reason: str, seen_digest: str) -> Review:
-    """Say no, with a reason that the next draft learns from.
-
-    A rejected draft never runs; a skill that is refused its promotion stays where it is; a flagged one is degraded.
-    """
-    if not reason.strip():
-        raise Invalid("Say why: the next draft learns from it.", errors=[FieldError("reason", "must not be blank")])
+    """Say no, with a reason that the next draft learns from (see `outcomes.decline`)."""
+    _require_words("reason", reason, "Say why: the next draft learns from it.")
     actor = Actor.person(by)
     with refusals.recorded("review.reject", actor=actor, subject_type="review", subject_id=review.pk):
-        truth = _claim(review, by=by, state=ReviewState.REJECTED, comment=reason, seen_digest=seen_digest)
-        if truth.kind == ReviewKind.DRAFT:
-            _reject_draft(truth, actor=actor, reason=reason)
-        elif truth.kind == ReviewKind.FLAG:
-            _move(truth, State.DEGRADED, actor=actor, note=reason)
-        elif truth.kind not in {ReviewKind.CAPABILITY, ReviewKind.PROMOTION}:
-            raise Conflict(f"A review of kind {truth.kind} cannot be rejected yet.")
-        _announce(truth, actor=actor, comment=reason)
+        truth = _guarded(review, by=by, seen_digest=seen_digest)
+        _close(truth, ReviewState.REJECTED, by=by, comment=reason)
+        outcomes.decline(truth, actor=actor, reason=reason)
+        if truth.kind == ReviewKind.FOLLOW_UP and truth.version_id is None:
+            _ask_anew(truth, actor=actor, reason=reason)
+        notices.decided(truth, actor=actor)
     return truth
 
 
-def subject_digest(capability: Capability, version: SkillVersion | None, occasion: str = "") -> str:
-    """What an approval is bound to: the version's files (on this occasion), or the capability's contract."""
-    if version is not None and occasion:
-        return hashlib.sha256(f"{version.digest}:{occasion}".encode()).hexdigest()
-    if version is not None:
-        return version.digest
-    parts = (capability.name, capability.description, capability.input_schema, capability.output_schema)
-    return hashlib.sha256(repr((*parts, capability.granted_tools)).encode()).hexdigest()
-
-
-def _claim(review: Review, *, by: User, state: ReviewState, comment: str, seen_digest: str) -> Review:
-    if not may(by, Permission.DECIDE_REVIEWS):
-        raise NotPermitted("You may not decide reviews; a reviewer or an admin can.")
-    if review.skill_id and review.kind in questions.ABOUT_A_STATE:
-        # Whoever moves a skill locks it before its questions; so does whoever answers one, or both would wait.
-        Skill.objects.select_for_update(of=("self",)).get(pk=review.skill_id)
-    truth = Review.objects.select_related("capability", "skill__capability", "version").get(pk=review.pk)
-    if truth.state != ReviewState.OPEN:
-        who = f" by {truth.decided_by}" if truth.decided_by else ""
-        raise AlreadyDecided(f"It is {truth.get_state_display().lower()} already{who}.")
-    now = subject_digest(truth.capability, truth.version, str(truth.evidence.get("occasion", "")))
-    if not seen_digest == truth.subject_digest == now:
-        raise StaleState("What waits for approval has changed since you looked; nothing was decided.")
-    claimed = Review.objects.filter(pk=truth.pk, state=ReviewState.OPEN).update(
-        state=state, decided_at=timezone.now(), decided_by=by, comment=comment
-    )
-    if not claimed:
-        raise AlreadyDecided("Somebody else decided it a moment ago.")
-    truth.refresh_from_db(fields=["state", "decided_at", "decided_by", "comment"])
+def request_changes(review: Review, *, by: User, comment: str, seen_digest: str) -> Review:
+    """Send a version back with what has to be different. It never runs as it is; the next version asks again, and
+    whoever writes that one is told. The skill stays where it stands."""
+    _require_words("comment", comment, "Say what has to change: the next version is written from it.")
+    actor = Actor.person(by)
+    with refusals.recorded("review.request_changes", actor=actor, subject_type="review", subject_id=review.pk):
+        truth = _guarded(review, by=by, seen_digest=seen_digest)
+        if truth.kind not in _WITH_DRAFT:
+            raise Conflict("Changes can be requested of a draft or an evolved version only; approve or reject this.")
+        _close(truth, ReviewState.CHANGES_REQUESTED, by=by, comment=comment)
+        notices.decided(truth, actor=actor)
     return truth
 
 
-def _release_to_sandbox(review: Review, *, actor: Actor, comment: str, keep_gate: bool) -> None:
-    """Walk the table to the sandbox with the approved version.
+def break_glass(review: Review, *, by: User, reason: str, seen_digest: str) -> Review:
+    """Approve in an emergency what would take somebody else: one's own work, or the second approval of high risk.
 
-    From draft it is one move. A skill that is running already first goes back to the reference model: its new version
-    earns trust from the start, and nobody is served by what has not.
+    1. Guard as in `approve`; besides, the person may break the glass, and something stands in their way. What the gates
+       block stays blocked.
+    2. Approve and carry out, with the human gate kept for every later promotion.
+    3. Tell everybody who decides, and ask one of them to look again: a review of kind `follow_up`, which the person who
+       broke the glass cannot approve, and whose no takes the version out of service.
     """
-    version = review.version
-    assert version is not None
-    skill = Skill.objects.select_related("capability", "current_version").get(pk=version.skill_id)
-    evidence = {"review_id": str(review.pk), "digest": version.digest}
-    on_the_way = f"Making room for version {version.number}, approved in review {review.pk}."
-    if skill.state not in {State.CLAUDE_NATIVE, State.SKILL_CANDIDATE, State.DRAFT, State.DEGRADED}:
-        transitions.move(skill, State.CLAUDE_NATIVE, reason=Reason.MANUAL_OVERRIDE, actor=actor, note=on_the_way)
-        # Replaced, not withdrawn: a version that served well stays one that can be rolled back to.
-        SkillVersion.objects.filter(current_of=skill).update(status=VersionStatus.SUPERSEDED)
-    make_current(skill, version)
-    walk_to_draft(skill, actor=actor, reason=Reason.MANUAL_OVERRIDE, note=on_the_way)
-    transitions.move(skill, State.SANDBOX, reason=Reason.HUMAN_APPROVAL, actor=actor, note=comment, evidence=evidence)
-    Skill.objects.filter(pk=skill.pk).update(requires_human_gate=keep_gate)
+    _require_words("reason", reason, "Say what the emergency is: everybody who decides will read it.")
+    actor = approvals.in_emergency(by)
+    with refusals.recorded("review.break_glass", actor=actor, subject_type="review", subject_id=review.pk):
+        truth = _guarded(review, by=by, seen_digest=seen_digest)
+        approvals.require_glass(truth, by=by)
+        require_unblocked(truth.version)
+        _close(truth, ReviewState.APPROVED, by=by, comment=reason, glass_broken=True)
+        outcomes.carry_out(truth, actor=actor, comment=reason, keep_gate=True)
+        notices.decided(truth, actor=actor)
+        notices.glass_broken(truth, actor=actor)
+        _ask(
+            ReviewKind.FOLLOW_UP,
+            truth.capability,
+            truth.version,
+            digest=truth.subject_digest,
+            actor=actor,
+            summary=f"{by} approved the {truth.kind} of {truth.capability.name} alone, in an emergency: {reason}",
+            evidence=truth.evidence,
+            follow_up_of=truth,
+        )
+    return truth
 
 
-def _promote(review: Review, *, actor: Actor, comment: str) -> None:
-    """The move that the gates would have made, had they been allowed to, and the baseline with it."""
-    to_state = State(review.evidence["to_state"])
-    skill = _subject(review)
-    if skill.paused:
-        raise Conflict("The skill is paused: resume it before it is promoted.")
-    baseline = baselines.earned(skill.current_version_id) if to_state == State.TRUSTED else None
-    _move(review, to_state, actor=actor, note=comment)
-    if baseline:
-        baselines.store(skill, baseline)
+def note_verdict(skill: Skill, digest: str, verdict: str) -> int:
+    """The gates have said something new about these files: open reviews show and sort by it. Call it inside the
+    transaction that stores the decision, after its row; returns how many reviews it concerns."""
+    return Review.objects.open().filter(skill=skill, version__digest=digest).update(verdict=verdict)
 
 
-def _save(review: Review, *, actor: Actor, comment: str) -> None:
-    """Back to where it was flagged from. What it is held against from now on is what it has shown lately, unless that
-    is too little or too low; its window begins anew, because a person has decided."""
-    skill = _subject(review)
-    _move(review, State(skill.flagged_from), actor=actor, note=comment)
-    if baseline := baselines.reset(skill.current_version_id):
-        baselines.store(skill, baseline)
-
-
-def _move(review: Review, to_state: State, *, actor: Actor, note: str) -> None:
-    skill = _subject(review)
-    evidence = {**review.evidence, "review_id": str(review.pk)}
-    transitions.move(skill, to_state, reason=Reason.HUMAN_APPROVAL, actor=actor, note=note, evidence=evidence)
-
-
-def _subject(review: Review) -> Skill:
-    """The skill that a review asks about, as it is now. StaleState when another version has taken its place."""
-    assert review.skill_id is not None
-    skill = Skill.objects.select_related("capability", "current_version").get(pk=review.skill_id)
-    if skill.current_version_id is None or skill.current_version_id != review.version_id:
-        raise StaleState("Another version is in force since this was asked; nothing was decided.")
-    return skill
-
-
-def walk_to_draft(skill: Skill, *, actor: Actor, reason: Reason, note: str) -> None:
-    """From the reference model, candidate or degraded to draft, one row an edge; nothing to do from draft."""
-    if skill.state == State.CLAUDE_NATIVE:
-        transitions.move(skill, State.SKILL_CANDIDATE, reason=reason, actor=actor, note=note)
-    if skill.state in {State.SKILL_CANDIDATE, State.DEGRADED}:
-        transitions.move(skill, State.DRAFT, reason=reason, actor=actor, note=note)
-
-
-def make_current(skill: Skill, version: SkillVersion) -> None:
-    """Point the skill at a version; evidence of another version is none of its business, so the baseline goes."""
-    skill.current_version = version
-    Skill.objects.filter(pk=skill.pk).update(
-        current_version=version,
-        baseline_mean=None,
-        baseline_success_rate=None,
-        baseline_lower=None,
-        baseline_n=None,
-        baseline_version=None,
-    )
-
-
-def _reject_draft(review: Review, *, actor: Actor, reason: str) -> None:
-    version = review.version
-    assert version is not None
-    SkillVersion.objects.filter(pk=version.pk).update(status=VersionStatus.REJECTED)
-    skill = Skill.objects.select_related("capability", "current_version").get(pk=version.skill_id)
-    is_current_draft = skill.state == State.DRAFT and skill.current_version_id == version.pk
-    if is_current_draft and not transitions.released_versions(skill).exists():
-        evidence = {"review_id": str(review.pk), "digest": version.digest}
-        transitions.move(
-            skill, State.CLAUDE_NATIVE, reason=Reason.HUMAN_REJECTION, actor=actor, note=reason, evidence=evidence
+def require_unblocked(version: SkillVersion | None) -> None:
+    """Conflict (code `gate_blocked`) where the newest word of the gates about a version is BLOCK."""
+    if _verdict(version) == GateVerdict.BLOCK:
+        raise Conflict(
+            "The gates block this version: it has to be mended before it can be approved.", code="gate_blocked"
         )
 
 
-def _supersede_draft(version_id: UUID | None) -> None:
-    if version_id is not None:
-        drafts = SkillVersion.objects.filter(pk=version_id, status=VersionStatus.DRAFT)
-        drafts.update(status=VersionStatus.SUPERSEDED)
+def said_about(skill: Skill, *, limit: int = 5) -> list[Said]:
+    """What people said when they refused a skill's versions or wanted them changed, newest first."""
+    noes = Review.objects.filter(skill=skill, state__in=[ReviewState.REJECTED, ReviewState.CHANGES_REQUESTED])
+    found = noes.exclude(comment="").select_related("version").order_by("-decided_at", "-id")[:limit]
+    return [
+        Said(
+            kind=review.kind,
+            decision=review.state,
+            words=review.comment,
+            version=review.version.number if review.version else None,
+            at=review.decided_at or review.opened_at,
+        )
+        for review in found
+    ]
 
 
-def _announce(review: Review, *, actor: Actor, comment: str) -> None:
-    facts = {
-        "kind": review.kind,
-        "capability": review.capability.name,
-        "decision": review.state,
+def _guarded(review: Review, *, by: User, seen_digest: str) -> Review:
+    """The review as it is now, locked after its skill: whoever moves a skill locks it before its questions, and so does
+    whoever answers one, or both would wait."""
+    claims.require_may_decide(by)
+    if review.skill_id:
+        Skill.objects.select_for_update(of=("self",)).get(pk=review.skill_id)
+    related = ("capability", "skill__capability", "version__author", "decided_by", "asked_by")
+    found = Review.objects.select_for_update(of=("self",)).select_related(*related)
+    truth = found.select_related("version__skill__current_version", "follow_up_of").get(pk=review.pk)
+    if truth.state != ReviewState.OPEN:
+        raise claims.already_decided(truth)
+    if changed := subjects.changed(truth, seen_digest):
+        what = " ".join(one.message for one in changed)
+        raise StaleState(
+            f"What waits for approval has changed since you looked; nothing was decided. {what}", errors=changed
+        )
+    truth.verdict = _verdict(truth.version)
+    return truth
+
+
+def _close(review: Review, state: ReviewState, *, by: User, comment: str, glass_broken: bool = False) -> None:
+    values = {
+        "state": state,
+        "decided_at": timezone.now(),
+        "decided_by": by,
         "comment": comment,
-        "digest": review.subject_digest,
+        "glass_broken": glass_broken,
+        "verdict": review.verdict,
+        "claimed_by": None,
+        "claimed_until": None,
     }
-    audit.record(f"review.{review.state}", actor=actor, subject_type="review", subject_id=review.pk, data=facts)
-    events.publish("review.decided", subject_type="review", subject_id=review.pk, payload=facts)
+    if not Review.objects.open().filter(pk=review.pk).update(**values):
+        raise AlreadyDecided("Somebody else decided it a moment ago.")
+    for name, value in values.items():
+        setattr(review, name, value)
+
+
+def _require_words(field: str, words: str, sentence: str) -> None:
+    if not words.strip():
+        raise Invalid(sentence, errors=[FieldError(field, "must not be blank")])
+
+
+def _verdict(version: SkillVersion | None) -> str:
+    """What the gates said last about a version; empty where they said nothing yet."""
+    if version is None:
+        return ""
+    newest = GateDecision.objects.filter(skill_id=version.skill_id, digest=version.digest).order_by("-id")
+    return newest.values_list("verdict", flat=True).first() or ""
+
+
+def _ask(
+    kind: ReviewKind,
+    capability: Capability,
+    version: SkillVersion | None,
+    *,
+    digest: str,
+    actor: Actor,
+    summary: str,
+    evidence: Mapping[str, Any],
+    follow_up_of: Review | None = None,
+) -> Review:
+    tier = risks.assess(kind, capability=capability, version=version)
+    review = Review.objects.create(
+        kind=kind,
+        capability=capability,
+        skill=version.skill if version else None,
+        version=version,
+        subject_digest=digest,
+        basis=subjects.basis(kind, version),
+        summary=summary,
+        evidence=dict(evidence),
+        verdict=_verdict(version),
+        risk=risks.TIERS[tier.tier],
+        risk_reasons=[{"code": reason.code, "message": reason.message} for reason in tier.reasons],
+        asked_by=versions.responsible(actor),
+        follow_up_of=follow_up_of,
+    )
+    notices.opened(review, actor=actor)
+    return review
+
+
+def _ask_anew(follow_up: Review, *, actor: Actor, reason: str) -> None:
+    """A capability that should not have been activated waits for a person again."""
+    open_review(ReviewKind.CAPABILITY, capability=follow_up.capability, actor=actor, summary=reason)
+
+
+def _supersede_sent_back(version: SkillVersion) -> None:
+    """The versions that were sent back for changes have their successor."""
+    sent_back = SkillVersion.objects.filter(
+        skill_id=version.skill_id, status=VersionStatus.DRAFT, reviews__state=ReviewState.CHANGES_REQUESTED
+    )
+    sent_back.exclude(pk=version.pk).update(status=VersionStatus.SUPERSEDED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from lifecycle.models import (
     VersionStatus,
 )
 from lifecycle.packages.model import Files
-from lifecycle.services import baselines, refusals, reviews, transitions, versions
+from lifecycle.services import approvals, baselines, refusals, reviews, transitions, verify, versions, walks
 from lifecycle.states import SERVING, Reason, State
 
 _ANSWERS = {
@@ -63,12 +64,18 @@ def request_move(skill: Skill, *, to_state: str, reason: str, actor: Actor, note
             reason_given = note.strip() or ("Degraded by hand." if target == State.DEGRADED else "")
             reviews.reject(review, by=actor.user, reason=reason_given, seen_digest=review.subject_digest)
         else:
+            if approvals.takes_two(review):
+                raise Conflict(
+                    "Its risk is high: two persons have to approve its review.", code="second_approval_needed"
+                )
             reviews.approve(review, by=actor.user, comment=note, seen_digest=review.subject_digest)
         skill.refresh_from_db()
         newest = skill.transitions.order_by("-id").first()
         return Moved(skill, from_state, target, newest.pk if newest else None)
     wanted = {"from": from_state, "to": target, "reason": why, "note": note}
     with refusals.recorded("skill.move", actor=actor, subject_type="skill", subject_id=skill.pk, data=wanted):
+        if target == State.SANDBOX and why == Reason.HUMAN_APPROVAL:
+            reviews.require_unblocked(skill.current_version)
         transition = transitions.move(skill, target, reason=why, actor=actor, note=note)
         if target == State.TRUSTED and (earned := baselines.reset(transition.version_id)):
             baselines.store(skill, earned)
@@ -113,22 +120,50 @@ def submit_version(skill: Skill, *, files: Files, actor: Actor, changelog: str =
         if actor.is_person and not actor.may(Permission.EDIT_SKILLS):
             raise NotPermitted("Only authors and admins may hand in versions.")
         kind = AuthorKind.BOT if actor.kind == ActorKind.BOT else AuthorKind.PERSON
-        version = versions.add(skill, files=files, actor=actor, author_kind=kind, changelog=changelog)
-        if skill.state in {State.CLAUDE_NATIVE, State.SKILL_CANDIDATE, State.DRAFT, State.DEGRADED}:
-            reviews.make_current(skill, version)
-            reviews.walk_to_draft(
-                skill,
-                actor=Actor.system("package validation"),
-                reason=Reason.GATE_PASSED,
-                note=f"Version {version.number} was handed in and is a valid package.",
-            )
-        review = reviews.open_review(
-            ReviewKind.DRAFT,
-            capability=skill.capability,
-            version=version,
+        version, review = store_draft(
+            skill,
+            files=files,
             actor=actor,
-            summary=changelog or f"Version {version.number} of {skill.capability.name} was handed in.",
+            author_kind=kind,
+            changelog=changelog,
+            moved_by=Actor.system("package validation"),
+            because="was handed in and is a valid package",
+            summary=changelog,
         )
+        verify.ask_if_affordable(version, by=actor)
+    return version, review
+
+
+def store_draft(
+    skill: Skill,
+    *,
+    files: Files,
+    actor: Actor,
+    author_kind: AuthorKind,
+    moved_by: Actor,
+    because: str,
+    changelog: str = "",
+    summary: str = "",
+    evidence: Mapping[str, Any] | None = None,
+) -> tuple[SkillVersion, Review]:
+    """Store files as a draft version and ask a reviewer; for services that decide who may, inside their transaction.
+
+    Where nothing of the skill runs, the version becomes current and the system, which has looked at it as `because`
+    says, walks the skill to draft.
+    """
+    version = versions.add(skill, files=files, actor=actor, author_kind=author_kind, changelog=changelog)
+    said = f"Version {version.number} {because}."
+    if skill.state in {State.CLAUDE_NATIVE, State.SKILL_CANDIDATE, State.DRAFT, State.DEGRADED}:
+        walks.make_current(skill, version)
+        walks.to_draft(skill, actor=moved_by, reason=Reason.GATE_PASSED, note=said)
+    review = reviews.open_review(
+        ReviewKind.DRAFT,
+        capability=skill.capability,
+        version=version,
+        actor=actor,
+        summary=summary or f"Version {version.number} of {skill.capability.name} was handed in.",
+        evidence=evidence,
+    )
     return version, review
 
 
@@ -194,9 +229,10 @@ def _may(actor: Actor, permission: Permission, *, makes_safer: bool) -> bool:
 def _review_decided_by(skill: Skill, target: State, why: Reason) -> Review | None:
     """The open review that this move would answer, if there is one."""
     kind = _ANSWERS.get((State(skill.state), target, why))
+    kinds = [ReviewKind.DRAFT, ReviewKind.EVOLUTION] if kind == ReviewKind.DRAFT else [kind]
     if kind is None or (kind == ReviewKind.FLAG and target not in {skill.flagged_from, State.DEGRADED}):
         return None
-    return Review.objects.open().filter(kind=kind, skill=skill, version_id=skill.current_version_id).first()
+    return Review.objects.open().filter(kind__in=kinds, skill=skill, version_id=skill.current_version_id).first()
 
 
 def _parsed(to_state: str, reason: str) -> tuple[State, Reason]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from donna_skills.errors import DonnaError
@@ -16,16 +17,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Line:
-    """What came of one skill: a word that the pass defines (`error` in all of them), and a sentence."""
+    """What came of one skill: a word the pass defines (`error` in all), a sentence, and codes of reasons."""
 
     skill_id: str
     capability: str
     outcome: str
     detail: str = ""
+    reasons: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, skill: Skill, outcome: str, detail: str = "") -> Line:
-        return cls(str(skill.pk), skill.capability.name, outcome, detail)
+    def of(cls, skill: Skill, outcome: str, detail: str = "", *, reasons: Iterable[str] = ()) -> Line:
+        return cls(str(skill.pk), skill.capability.name, outcome, detail, tuple(reasons))
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -33,14 +35,16 @@ class Line:
             "capability": self.capability,
             "outcome": self.outcome,
             "detail": self.detail,
+            "reasons": list(self.reasons),
         }
 
 
 @dataclass
 class Swept:
-    """The lines of one pass, in the order in which skills were looked at."""
+    """The lines of one pass, in the order in which skills were looked at, and what it paid for model calls."""
 
     lines: list[Line] = field(default_factory=list)
+    cost_usd: Decimal = Decimal(0)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -52,8 +56,8 @@ class Swept:
             line = decide()
         except DonnaError as error:
             logger.info("A skill was left as it is.", extra={"skill_id": str(skill.pk), "why": error.message})
-            line = Line.of(skill, "error", error.message)
+            line = Line.of(skill, "error", error.message, reasons=[error.code])
         except Exception as error:
             logger.exception("A skill could not be looked at.", extra={"skill_id": str(skill.pk)})
-            line = Line.of(skill, "error", f"An unexpected error ({type(error).__name__}).")
+            line = Line.of(skill, "error", f"An unexpected error ({type(error).__name__}).", reasons=["unexpected"])
         self.lines.append(line)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from donna_skills.accounts.actors import Actor, ActorKind
@@ -171,9 +171,16 @@ def _check_past(skill: Skill, to_state: State, reason: Reason) -> None:
 
 
 def released_versions(skill: Skill) -> QuerySet[SkillVersion]:
-    """Versions other than the current one that once served and were never revoked, newest first."""
+    """The healthy versions other than the current one, newest first: they once served, were at most superseded since,
+    and were never found degraded."""
+    degraded = StateTransition.objects.filter(skill=skill, to_state=State.DEGRADED, version=OuterRef("pk"))
     return (
-        SkillVersion.objects.filter(skill=skill, status=VersionStatus.RELEASED)
+        SkillVersion.objects.filter(
+            ~Exists(degraded),
+            skill=skill,
+            released_at__isnull=False,
+            status__in=[VersionStatus.RELEASED, VersionStatus.SUPERSEDED],
+        )
         .exclude(current_of=skill)
         .order_by("-number")
     )
@@ -187,7 +194,7 @@ def _check_actor(skill: Skill, to_state: State, reason: Reason, actor: Actor) ->
         return
     if not actor.may(Permission.DECIDE_REVIEWS):
         raise NotPermitted(f"{actor.label or 'You'} may not decide about skills; a reviewer or an admin can.")
-    if to_state in GATED:
+    if to_state in GATED and not actor.in_emergency:
         _check_not_own_work(skill, actor)
 
 

@@ -52,12 +52,14 @@ def judged(versions: Collection[UUID], *, newest: int, until: datetime | None = 
     )
 
 
-def unseen(versions: Collection[UUID], *, newest: int) -> dict[UUID, list[Unseen]]:
+def unseen(versions: Collection[UUID], *, newest: int, until: datetime | None = None) -> dict[UUID, list[Unseen]]:
     """The newest finished sandbox runs of each version, newest first.
 
     Valid: succeeded and not degraded. An output that does not match the schema is no success in the first place.
     """
     found = SkillRun.objects.filter(version_id__in=versions, path=RunPath.SANDBOX).exclude(status__in=_NO_RESULT)
+    if until:
+        found = found.filter(finished_at__lte=until)
     rows = _newest(found, len(versions), newest).values_list("version_id", "status", "degraded", "finished_at")
     return _grouped(
         (version, Unseen(status == RunStatus.SUCCEEDED and not degraded, at))
@@ -65,25 +67,28 @@ def unseen(versions: Collection[UUID], *, newest: int) -> dict[UUID, list[Unseen
     )
 
 
-def served(versions: Collection[UUID], *, newest: int) -> dict[UUID, list[UUID]]:
+def served(versions: Collection[UUID], *, newest: int, until: datetime | None = None) -> dict[UUID, list[UUID]]:
     """The ids of the newest finished runs in which each version answered a caller, newest first."""
     found = SkillRun.objects.filter(version_id__in=versions, path=RunPath.SKILL).exclude(status__in=_NO_RESULT)
+    if until:
+        found = found.filter(finished_at__lte=until)
     rows = _newest(found, len(versions), newest).values_list("version_id", "pk")
     return _grouped(rows.iterator())
 
 
-def failures(since: Mapping[UUID, UUID]) -> dict[UUID, tuple[int, int]]:
+def failures(since: Mapping[UUID, UUID], *, until: datetime | None = None) -> dict[UUID, tuple[int, int]]:
     """(failed, all) of the finished runs in which each version answered, from the run that `since` names for it on.
 
     Failed is whatever did not succeed: an escalation left its caller without the skill's answer too.
     """
     found: dict[UUID, tuple[int, int]] = dict.fromkeys(since, (0, 0))
+    ended = Q(finished_at__lte=until) if until else Q()
     for some in in_chunks(list(since.items())):
         reach = Q(pk__in=[])
         for version, run_id in some:
             reach |= Q(version_id=version, pk__gte=run_id)
         rows = (
-            SkillRun.objects.filter(reach, path=RunPath.SKILL)
+            SkillRun.objects.filter(reach, ended, path=RunPath.SKILL)
             .exclude(status__in=_NO_RESULT)
             .order_by()
             .values("version_id")

@@ -70,7 +70,7 @@ def _next_steps(request: HttpRequest) -> list[dict[str, Any]]:
 def _needs(request: HttpRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
     needs = []
     if counts["waiting"] and may(request.user, Permission.DECIDE_REVIEWS):
-        url = reverse("admin:lifecycle_review_changelist") + "?state__exact=open" if request.user.is_staff else ""
+        url = reverse("review_queue")
         text = "review waits for a decision" if counts["waiting"] == 1 else "reviews wait for a decision"
         needs.append({"count": counts["waiting"], "text": text, "url": url})
     if counts["flagged"]:

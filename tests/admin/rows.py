@@ -15,6 +15,7 @@ from django.utils import timezone
 from django_q.models import OrmQ, Schedule, Task
 from django_q.signing import SignedPackage
 
+from automations.models import AutomationShare, DrainSlot, FeedCursor, FollowUp
 from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.models import IdempotencyRecord, IdempotencyStatus
 from donna_skills.audit import services as audit
@@ -31,18 +32,23 @@ from donna_skills.notifications.models import (
     Preference,
     Way,
 )
+from lifecycle.decisions.gates import GateReason, GateResult
 from lifecycle.models import (
+    AttemptStatus,
     Correction,
     CorrectionSource,
+    Evolution,
     Review,
+    ReviewApproval,
     ReviewKind,
     SkillRun,
     StepResult,
     StepStatus,
 )
-from lifecycle.services import fixtures, reviews
+from lifecycle.services import evidence, fixtures, reviews
 from lifecycle.states import State
 from tests import builders
+from tests.automations import made
 
 _numbers = itertools.count(1)
 MAKERS: dict[str, Callable[[], models.Model]] = {}
@@ -228,6 +234,60 @@ def review() -> Review:
         ReviewKind.DRAFT, capability=of.capability, version=of.current_version, actor=builders.SYSTEM,
         summary="A draft.", evidence={"passed": 5},
     )  # fmt: skip
+
+
+@makes("lifecycle.ReviewApproval")
+def approval() -> models.Model:
+    return ReviewApproval.objects.create(
+        review=review(), by=builders.person("reviewer"), digest="0" * 64, comment="Good.", at=timezone.now()
+    )
+
+
+@makes("lifecycle.GateDecision")
+def decision() -> models.Model:
+    reason = GateReason("REPLAY_REPORT_MISSING", "No recorded run has been replayed with this version.")
+    results = [GateResult("static"), GateResult("replay", (reason,), {"runs": 0})]
+    inputs_digest = f"{next(_numbers):064x}"
+    return evidence.record(skill(), digest="0" * 64, inputs_digest=inputs_digest, results=results, evidence={})
+
+
+@makes("lifecycle.Evolution")
+def evolution() -> models.Model:
+    now, of = timezone.now(), builders.skill(State.DEGRADED)
+    return Evolution.objects.create(
+        skill=of, from_version=of.current_version, degraded_by=of.transitions.first(), status=AttemptStatus.REFUSED,
+        started_at=now, finished_at=now, diagnosis="It says old.", reply="{}", samples=[{"id": "1"}], holdout=["2"],
+    )  # fmt: skip
+
+
+@makes("automations.Automation")
+def automation() -> Any:
+    return made.automation(trigger="on_manual", capability_name=capability().name)
+
+
+@makes("automations.AutomationRun")
+def automation_run() -> models.Model:
+    return made.waiting(automation(), now=timezone.now())
+
+
+@makes("automations.AutomationShare")
+def share() -> models.Model:
+    return AutomationShare.objects.create(automation=automation(), person=builders.person("viewer"), level="view")
+
+
+@makes("automations.FollowUp")
+def follow_up() -> models.Model:
+    return FollowUp.objects.create(automation=automation(), then=automation())
+
+
+@makes("automations.DrainSlot")
+def slot() -> models.Model:
+    return DrainSlot.objects.create(number=next(_numbers))
+
+
+@makes("automations.FeedCursor")
+def cursor() -> models.Model:
+    return FeedCursor.objects.create(name=f"reader {next(_numbers)}", seq=7)
 
 
 @makes("django_q.Schedule")

@@ -17,11 +17,13 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from donna_skills import errors
+from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.models import Scope
 from donna_skills.api import api
 from donna_skills.jobs import services as jobs
-from lifecycle.models import Candidate, Capability, RunPath, Skill, SkillRun
-from lifecycle.services import seeds
+from lifecycle.models import Candidate, GateDecision, ReviewKind, RunPath, Skill, SkillRun
+from lifecycle.services import evidence, reviews, seeds, transitions, versions
+from lifecycle.states import Reason, State
 from tests import builders
 from tests.contract import page
 
@@ -30,7 +32,7 @@ EXAMPLES = page.examples()
 SPEAKING = [settings.BASE_DIR / folder for folder in ("donna_skills/rest", "lifecycle/api", "lifecycle/services")]
 SPEAKING_MODULES = {"donna_skills.errors", "donna_skills.rest.problems"}
 # These stand in `errors`, beside a field.
-OF_ONE_FIELD = {"unknown_state", "unknown_reason"}
+OF_ONE_FIELD = {"unknown_state", "unknown_reason", "changed"}
 CODE = re.compile(r'\bcode="([a-z_]+)"')
 HEADING = re.compile(r"^### (GET|POST|PATCH|PUT|DELETE) (\S+)$", re.MULTILINE)
 
@@ -51,6 +53,9 @@ def test_every_example_answers_as_the_page_says(live_server: LiveServer):
         "reviewers_token": builders.person_token(builders.person("reviewer"))[1],
         "compared_run_id": str(compared_run().pk),
         "candidate_id": str(proposed().pk),
+        **asked(),
+        "decision_id": str(decided().pk),
+        "withdrawn_skill_id": str(withdrawn().pk),
         "job_id": str(jobs.enqueue("notifications.deliver", by=builders.SYSTEM).pk),
     }
     wrong: list[str] = []
@@ -73,13 +78,45 @@ def compared_run() -> SkillRun:
 
 
 def proposed() -> Candidate:
-    """An open candidate for a capability that ships, as the detection would have left it."""
-    now = timezone.now()
+    """An open candidate for a capability that ships and is back with the reference, as the detection leaves it."""
+    now, admin = timezone.now(), Actor.person(builders.person("admin"))
+    skill = Skill.objects.for_page().get(capability__name="email_triage")
+    transitions.move(skill, State.CLAUDE_NATIVE, reason=Reason.MANUAL_OVERRIDE, actor=admin)
     return Candidate.objects.create(
-        capability=Capability.objects.get(name="email_triage"), fingerprint="0" * 32, expected_savings_usd=17,
+        capability=skill.capability, fingerprint="0" * 32, expected_savings_usd=17,
         volume=200, mean_cost_usd="0.10", repetitiveness=0.995, first_seen=now, last_seen=now,
         evidence={"window_days": 30, "volume": 200, "shapes": 1, "skill_cost_percent": 15},
     )  # fmt: skip
+
+
+def decided() -> GateDecision:
+    """What the gates say to a seed that has not been run yet."""
+    skill = Skill.objects.for_page().get(capability__name="parse_task")
+    assert skill.current_version is not None
+    return evidence.evaluate(skill, versions.files_of(skill.current_version), actor=builders.SYSTEM)
+
+
+def withdrawn() -> Skill:
+    """A seed that served, and was taken out of service by a person."""
+    skill = Skill.objects.for_page().get(capability__name="dedup_check")
+    admin = Actor.person(builders.person("admin"))
+    transitions.move(skill, State.CLAUDE_NATIVE, reason=Reason.MANUAL_OVERRIDE, actor=admin)
+    return skill
+
+
+def asked() -> dict[str, str]:
+    """Drafts of seeds that wait for a reviewer, one of them an administrator's own."""
+    admin = builders.person("admin")
+    authors = {"review_id": None, "rejected_review_id": None, "returned_review_id": None, "own_review_id": admin}
+    capabilities = ("dedup_check", "news_check", "product_watch", "fetch_and_summarize")
+    found = {"admins_token": builders.person_token(admin)[1]}
+    for (name, author), capability in zip(authors.items(), capabilities, strict=True):
+        skill = Skill.objects.for_page().get(capability__name=capability)
+        version = builders.version(skill, author=author, current=False)
+        actor = Actor.person(author) if author else builders.SYSTEM
+        review = reviews.open_review(ReviewKind.DRAFT, capability=skill.capability, version=version, actor=actor)
+        found[name] = str(review.pk)
+    return {**found, "own_digest": version.digest}
 
 
 def ask(address: str, example: page.Example, known: dict[str, str]) -> tuple[int, dict[str, str], Any]:

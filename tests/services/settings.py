@@ -5,6 +5,6 @@ from __future__ import annotations
 from donna_skills.settings import *  # noqa: F403
 from tests.jobs.handler_names import HANDLERS
 
-JOB_HANDLERS = HANDLERS
+JOB_HANDLERS = {**HANDLERS, "lifecycle.nightly": "tests.lifecycle.services.nights.deadly"}
 LEASE_S = 4
 LEASE_RENEW_S = 1

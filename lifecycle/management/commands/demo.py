@@ -1,12 +1,16 @@
 """`manage.py demo`: a small world with six weeks of history, so that every page has something to show.
 
-Twice is harmless: a world that was cut off is completed, a complete one stays as it is.
+Twice is harmless: a world that was cut off is completed, a complete one stays as it is. With `--loop` it tells another
+story instead, in front of your eyes: one skill's way through the whole loop, with a worker of its own.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +23,8 @@ from donna_skills import env
 from donna_skills.accounts import people
 from donna_skills.accounts.roles import Role
 from donna_skills.errors import DonnaError
-from lifecycle.demo import world
+from lifecycle.demo import loop, world
+from lifecycle.demo import people as cast_of
 from lifecycle.demo.courses import DRIFTING
 
 
@@ -32,12 +37,20 @@ class Command(BaseCommand):
             help="for demo users that do not exist yet "
             f"(default: one made up now; {people.DEMO_PASSWORD} with DEBUG or DONNA_DEMO set)",
         )
+        parser.add_argument(
+            "--loop",
+            action="store_true",
+            help="tell how one skill is found, drafted, approved, trusted, flagged, degraded and evolved (offline)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not MigrationRecorder(connection).applied_migrations():
             raise CommandError("The database is empty: `make run` sets it up, and offers the demo world then.")
         password = options["password"] or _password()
         started = time.monotonic()
+        if options["loop"]:
+            self._tell_the_loop(password, started)
+            return
         try:
             built = world.build(today=timezone.now().date(), password=password, say=self._say)
         except DonnaError as refused:
@@ -51,6 +64,27 @@ class Command(BaseCommand):
         self._say(
             f"Open next: Home as {Role.REVIEWER} (open questions: {built.questions}), then {DRIFTING} under Skills, "
             "which has drifted for two weeks."
+        )
+
+    def _tell_the_loop(self, password: str, started: float) -> None:
+        logging.getLogger("django-q").setLevel(logging.WARNING)  # a line for each comparison would drown the story
+        try:
+            cast = cast_of.gather(password=password)
+            skill = loop.tell(cast, today=timezone.now().date(), say=self._say)
+        except DonnaError as refused:
+            raise CommandError(refused.message) from refused
+        self._say("")
+        for move in loop.rows(skill):
+            who = move.person or move.actor_label
+            version = f"v{move.version.number}" if move.version else "–"
+            self._say(
+                f"{move.at:%H:%M:%S}  {version:3} {move.from_state:>18} → {move.to_state:18} {move.reason}, by {who}"
+            )
+            if move.evidence:
+                self._say(f"              {_in_short(move.evidence)}")
+        self._say("")
+        self._say(
+            f"The story took {time.monotonic() - started:.0f} seconds. Its pages: /skills/{skill.capability.name}/"
         )
 
     def _hand_over(self, built: world.World, password: str) -> None:
@@ -67,6 +101,11 @@ class Command(BaseCommand):
     def _say(self, sentence: str) -> None:
         self.stdout.write(sentence)
         self.stdout.flush()
+
+
+def _in_short(evidence: Mapping[str, Any], longest: int = 160) -> str:
+    text = json.dumps(evidence, default=str)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _password() -> str:

@@ -1,0 +1,288 @@
+"""Dispatch: runs that wait are claimed, carried out and settled, one after the other, until a worker's turn is over.
+
+    work (answer a bell) -> drain -> claim -> carry out (the lifecycle's own runs) -> settlement.settle -> next
+
+A run is held by a lease that a thread renews. Whoever dies leaves a lease that runs out, and `reap` settles the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q, Sum
+from django.utils import timezone
+
+from automations.configuration import knobs
+from automations.models import Automation, AutomationRun, DrainSlot, ExecutionPath, RunStatus
+from automations.services import queue, settlement
+from automations.services.settlement import Ended
+from donna_skills import sequences
+from donna_skills.accounts.actors import Actor
+from donna_skills.errors import BudgetPaused, DonnaError
+from donna_skills.jobs import leases
+from donna_skills.llm import budget, caps, ledger
+from donna_skills.llm.caps import Cap
+from lifecycle.execution import tools
+from lifecycle.models import RunPath, Skill, SkillRun
+from lifecycle.models import RunStatus as LifecycleStatus
+from lifecycle.services import runs, versions
+
+logger = logging.getLogger(__name__)
+
+ACTOR = Actor.system("automations")
+_LOOKED_AT = 8
+_REAP_AT_MOST = 200
+_PAST_DEADLINE = timedelta(seconds=60)
+_PASSING = {"model_unreachable", "model_error", "model_rate_limited", "model_timeout", "model_reply_broken"}
+_ENDED = {
+    LifecycleStatus.SUCCEEDED: RunStatus.SUCCEEDED,
+    LifecycleStatus.ESCALATED: RunStatus.ESCALATED,
+}
+
+
+def work(number: int, owner: str) -> int:
+    """A worker's turn: answer the bell of a slot, drain for a while, and hand over to a fresh job if more wait."""
+    if not queue.answer(number, owner):
+        return 0
+    with leases.renewing(DrainSlot, number, owner):
+        ran = drain(seconds=knobs().drain_seconds)
+    queue.free(number, owner)
+    queue.ring()
+    return ran
+
+
+def drain(*, seconds: float | None = None) -> int:
+    """Carry out runs that wait until none is left, or none is begun any more after `seconds`; the number of them."""
+    began = time.monotonic()
+    count = 0
+    while seconds is None or count == 0 or time.monotonic() - began < seconds:
+        run = claim(timezone.now())
+        if run is None:
+            break
+        count += 1
+        if run.status == RunStatus.RUNNING:
+            carry_out(run)
+    return count
+
+
+def claim(now: datetime) -> AutomationRun | None:
+    """The oldest run that may start now, held by this worker; None when there is none.
+
+    One that the budget has no room for comes back settled as skipped, without having been held.
+    """
+    waiting = _claimable(now)
+    while candidates := list(waiting[:_LOOKED_AT]):
+        for pk, max_cost in candidates:
+            found = _claim_one(pk, max_cost, now)
+            if found is not None:
+                return found
+    return None
+
+
+def carry_out(run: AutomationRun) -> None:
+    """Do the work of a run that this process holds, and settle it. Whatever goes wrong becomes the run's error."""
+    cap = Cap(run.automation.max_cost_per_run_usd)
+    with leases.renewing(AutomationRun, run.pk, run.lease_owner):
+        try:
+            with caps.capped(cap.limit_usd) as cap:
+                ended = _attempt(run, cap)
+        except BudgetPaused as error:
+            ended = Ended(RunStatus.SKIPPED_BUDGET, reason=error.message, cost_usd=cap.spent)
+        except DonnaError as error:
+            ended = Ended(RunStatus.FAILED, error=error.message, cost_usd=cap.spent)
+        except Exception as error:
+            logger.exception("An automation's run failed in an unexpected way.", extra={"run": str(run.pk)})
+            ended = Ended(RunStatus.FAILED, error=f"An unexpected error ended it ({type(error).__name__}).")
+        settlement.settle(run, ended)
+
+
+def reap(now: datetime) -> int:
+    """A duty: settle runs whose worker has gone, and those that hold on past their deadline; the number of them."""
+    running = AutomationRun.objects.filter(status=RunStatus.RUNNING)
+    lost = running.filter(Q(lease_until__lt=now) | Q(deadline_at__lt=now - _PAST_DEADLINE))
+    settled = 0
+    for run in list(lost.select_related("automation__capability").order_by("lease_until")[:_REAP_AT_MOST]):
+        cost = ledger.cost_of(run.lifecycle_run_id) if run.lifecycle_run_id else Decimal(0)
+        if run.lease_until is not None and run.lease_until < now:
+            why = "The worker that carried it out has gone; nobody knows how far it came."
+            ended = Ended(RunStatus.INTERRUPTED, error=why, cost_usd=cost)
+        else:
+            ended = Ended(RunStatus.FAILED, error="It was still on past its deadline.", cost_usd=cost)
+        settled += settlement.settle(run, ended, seen_lease=run.lease_until)
+    return settled
+
+
+def wake(now: datetime) -> int:
+    """A duty: ring for runs that wait and that no worker was told of, or was told of in vain; the number of bells."""
+    return queue.ring(now=now)
+
+
+def _claimable(now: datetime) -> Any:
+    """Ids and costs of the runs that wait, the longest waiting first, without those that wait for one of their own."""
+    on = AutomationRun.objects.filter(automation=OuterRef("automation"), status=RunStatus.RUNNING, alone=True)
+    waiting = AutomationRun.objects.filter(status=RunStatus.QUEUED, not_before__lte=now)
+    free = waiting.filter(Q(alone=False) | ~Exists(on)).order_by("not_before", "id")
+    return free.values_list("pk", "automation__max_cost_per_run_usd")
+
+
+def _claim_one(pk: Any, max_cost: Decimal, now: datetime) -> AutomationRun | None:
+    """Hold one run and set aside what it may cost, in one transaction; None when somebody else holds it."""
+    queued = AutomationRun.objects.filter(pk=pk, status=RunStatus.QUEUED)
+    owner = leases.new_owner()
+    try:
+        with transaction.atomic():
+            why = _no_room(max_cost, now)
+            if not why and not leases.claim(
+                AutomationRun.objects.filter(pk=pk),
+                owner=owner,
+                from_statuses=[RunStatus.QUEUED],
+                to_status=RunStatus.RUNNING,
+                now=now,
+                started_at=now,
+                deadline_at=now + timedelta(seconds=knobs().run_deadline_seconds),
+                reserved_usd=max_cost,
+            ):
+                return None
+    except IntegrityError:
+        return None  # another run of the automation has begun meanwhile, and this one waits for it
+    loaded = AutomationRun.objects.select_related("automation__capability__skill__current_version", "automation__owner")
+    if not why:
+        return loaded.get(pk=pk)
+    run = loaded.filter(pk__in=queued.values("pk")).first()
+    if run is None:
+        return None
+    settlement.settle(run, Ended(RunStatus.SKIPPED_BUDGET, reason=why), from_queue=True)
+    return run
+
+
+def _no_room(max_cost: Decimal, now: datetime) -> str:
+    """Why the budget cannot take a run that may cost this much; empty when it can, or when it may cost nothing.
+
+    What running automations may still cost counts as spent: no two claims see the same money.
+    """
+    if not max_cost:
+        return ""
+    sequences.serialise("automations.budget")
+    running = AutomationRun.objects.filter(status=RunStatus.RUNNING)
+    held = running.aggregate(total=Sum("reserved_usd"))["total"] or Decimal(0)
+    room = budget.room(now) - Decimal(str(held))
+    if max_cost <= room:
+        return ""
+    left = max(room, Decimal(0))
+    return f"It may cost {max_cost:.2f} USD, and the budget for model calls has {left:.2f} USD left."
+
+
+def _attempt(run: AutomationRun, cap: Cap) -> Ended:
+    """Carry it out by whoever serves the capability now, again after failures that may pass.
+
+    The deadline is one for all tries. What each came to stands in `attempts`.
+    """
+    automation = run.automation
+    if missing := _missing_tools(automation):
+        names = ", ".join(missing)
+        return Ended(
+            RunStatus.BLOCKED_MISSING_TOOL, error=f"It needs tools that are not there or not granted: {names}."
+        )
+    inputs = _inputs(automation, run)
+    AutomationRun.objects.filter(pk=run.pk, lease_owner=run.lease_owner).update(inputs=inputs)
+    limits, attempts, wait = knobs(), [], knobs().transient_wait_seconds
+    while True:
+        final = _ask(run, automation, inputs)
+        attempts.append(_account(final))
+        last = len(attempts) >= limits.transient_attempts or not _may_pass(final) or cap.exceeded
+        if last or run.deadline_at is None or timezone.now() + timedelta(seconds=wait) >= run.deadline_at:
+            return _ended(final, attempts, cap)
+        time.sleep(wait)
+        wait *= 2
+
+
+def _ask(run: AutomationRun, automation: Automation, inputs: Mapping[str, Any]) -> SkillRun:
+    """The lifecycle's run, fallback included. Its id is kept before the work begins, for whoever looks or cancels."""
+    request = runs.Request(actor=ACTOR, user_id=automation.owner.get_username(), automation_run_id=run.pk)
+    started = runs.start(automation.capability.name, inputs=inputs, request=request)
+    AutomationRun.objects.filter(pk=run.pk, lease_owner=run.lease_owner).update(lifecycle_run_id=started.pk)
+    return runs.finish(started)
+
+
+def _ended(final: SkillRun, attempts: list[dict[str, Any]], cap: Cap) -> Ended:
+    status = _ENDED.get(LifecycleStatus(final.status), RunStatus.FAILED)
+    error = final.error or final.escalation_reason
+    if cap.exceeded:
+        status = RunStatus.COST_EXCEEDED
+        error = f"It may cost {cap.limit_usd} USD and has cost {cap.spent}; it was stopped. {error}".strip()
+    return Ended(
+        status,
+        output=final.output,
+        error=error if status != RunStatus.SUCCEEDED else "",
+        path=ExecutionPath.NATIVE if final.path == RunPath.NATIVE else ExecutionPath.SKILL,
+        lifecycle_run_id=final.pk,
+        cost_usd=cap.spent,
+        attempts=tuple(attempts),
+        kept=_kept(final) if status == RunStatus.SUCCEEDED else None,
+    )
+
+
+def _account(final: SkillRun) -> dict[str, Any]:
+    return {
+        "run_id": str(final.pk),
+        "first_run_id": str(final.fallback_of_id or final.pk),
+        "path": final.path,
+        "status": final.status,
+        "error": final.error[:1000],
+    }
+
+
+def _may_pass(final: SkillRun) -> bool:
+    """Whether it failed for a model that did not answer, which may answer next time."""
+    if final.status not in {LifecycleStatus.FAILED, LifecycleStatus.TIMED_OUT}:
+        return False
+    last = ledger.calls_of(final.pk).last()
+    return last is not None and last.error_code in _PASSING
+
+
+def _missing_tools(automation: Automation) -> list[str]:
+    """Tools that the serving skill calls, or where none serves those that the capability grants, and that cannot be
+    had: not registered here, or not granted."""
+    capability = automation.capability
+    granted = {str(name) for name in capability.granted_tools}
+    skill: Skill = capability.skill
+    needed = granted
+    if skill.serves and skill.current_version is not None:
+        steps = versions.package_of(skill.current_version).steps
+        needed = {name for step in steps for name in (*step.tools, *(one.tool for one in step.tool_invocations))}
+    return sorted(name for name in needed if name not in granted or name not in tools.names())
+
+
+def _inputs(automation: Automation, run: AutomationRun) -> dict[str, Any]:
+    """The automation's own inputs, and what its runs hand on where the capability's contract has a place for it:
+    `prior_run_end` (when the last success began), `kept_state`, kept values under their own names, and the `event` that
+    started it."""
+    known = automation.capability.input_schema.get("properties", {})
+    given = dict(automation.inputs)
+    kept = {name: value for name, value in automation.kept_state.items() if name in known}
+    if "kept_state" in known:
+        kept["kept_state"] = automation.kept_state
+    if "event" in known and run.payload is not None:
+        kept["event"] = run.payload
+    if "prior_run_end" in known:
+        success = (
+            automation.runs.filter(status=RunStatus.SUCCEEDED).order_by("-id").values_list("started_at", flat=True)
+        )
+        before = success.first()
+        if before is not None:
+            kept["prior_run_end"] = before.isoformat()
+    return {**kept, **given} if kept else given
+
+
+def _kept(final: SkillRun) -> dict[str, Any]:
+    """What the package wants to find again next time."""
+    if final.version is None or final.path != RunPath.SKILL:
+        return {}
+    wanted = versions.package_of(final.version).state_write
+    return {name: final.state[name] for name in wanted if name in final.state}
