@@ -47,7 +47,9 @@ bench: $(READY) ## measure: one JSON line each
 	$(PYTHON) -m bench.ingest
 	$(PYTHON) -m bench.execute
 	$(PYTHON) -m bench.packages
+	$(PYTHON) -m bench.nightly
 	$(PYTHON) -m bench.fixtures
+	$(PYTHON) -m bench.review
 
 lock: $(READY) ## pin every package of pyproject.toml with its hashes
 	@$(PYTHON) -m venv .venv-tools && .venv-tools/bin/python -m pip --disable-pip-version-check install --quiet uv

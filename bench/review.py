@@ -1,8 +1,8 @@
 """How fast the queue and a review open while many wait: `python -m bench.review`.
 
 Open reviews are rows; a reviewer's session reads the queue, its last page, a search, and one review with a long diff.
-Beside them stands the admin's own list of the same rows, in turns. Goals with 5 000 open reviews: the queue within 60 kB
-of HTML, and its 95th percentile within 100 ms for one reader at a time.
+Beside them stands the admin's own list of the same rows, in turns. Goals with 5 000 open reviews: the queue within
+60 kB of HTML, and its 95th percentile within 100 ms for one reader at a time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import http.client
 import json
 import statistics
+import tempfile
 from typing import Any
 
 from bench import harness, pair
@@ -39,8 +40,8 @@ def main() -> None:
 
 
 def _measure(kind: str, options: argparse.Namespace) -> dict[str, Any]:
-    with harness.database(kind) as url:
-        env = harness.environment(url, DJANGO_SETTINGS_MODULE="donna_skills.settings")
+    with harness.database(kind) as url, tempfile.TemporaryDirectory(prefix="donna-bench-") as folder:
+        env = harness.environment(url, DJANGO_SETTINGS_MODULE="donna_skills.settings", DONNA_VAR_DIR=folder)
         pair.prepare(env)
         harness.command("manage.py", "collectstatic", "--noinput", "--verbosity", "0", env=env)
         filled = json.loads(harness.command("-m", "bench.review", FILL, str(options.reviews), env=env))

@@ -282,6 +282,8 @@ CONFIGURATIONS: list[tuple[str, str, str, str]] = [
 ]
 
 # --- The shell ----------------------------------------------------------------------------------------------------
+# Lines that apps above the home page's own add to it: dotted names of functions that donna_skills/panels.py describes.
+HOME_PANELS: list[str] = []
 ENVIRONMENT = env.text("DONNA_ENVIRONMENT", "local")
 # Shown on the log-in page where it is set: who can log in here, for a demonstration on one's own machine.
 DEMO_HINT = env.text("DONNA_DEMO_HINT")
@@ -294,6 +296,12 @@ WEBHOOK_ALLOW_HOSTS = env.names("WEBHOOK_ALLOW_HOSTS")
 
 # What people can be told of, each with the words that the page of preferences has for it.
 NOTICE_KINDS: dict[str, str] = {
+    "automation.alert": "What an automation watches has come true",
+    "automation.alert_error": "The alert of an automation could not be judged",
+    "automation.cadence": "Automations may start more or less often",
+    "automation.in_error": "An automation cannot be scheduled any more",
+    "automation.paused": "An automation is paused after failures",
+    "automation.resolved": "What an automation watches is over",
     "budget.paused": "The budget is used up, and model calls pause",
     "budget.warning": "The budget is nearly used up",
     "candidate.found": "Work that is worth a skill",

@@ -24,4 +24,5 @@ urlpatterns = [
     path("", include("donna_skills.notifications.urls")),
     path("settings/", views.settings_in_force, name="settings_in_force"),
     path("", include("lifecycle.urls")),
+    path("", include("automations.urls")),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from fractions import Fraction
 from itertools import groupby
 
@@ -12,6 +13,8 @@ from donna_skills import charts
 from lifecycle.configuration import knobs
 from lifecycle.decisions.statistics import exact, wilson_interval
 from lifecycle.models import Divergence, DivergenceStatus, Skill
+
+_Row = tuple[int, float, datetime]
 
 MOST_DRAWN = 900
 """Newest comparisons that the chart looks at; at the usual window that is thirty points."""
@@ -38,9 +41,10 @@ def chart(skill: Skill) -> charts.Chart | None:
     queries at most."""
     window = knobs().degradation_rolling_window
     newest = skill.divergences.judged().values_list("version__number", "agreement", "at")[:MOST_DRAWN]
+    oldest_first: list[_Row] = [(number, agreement or 0.0, at) for number, agreement, at in newest][::-1]
     points = [
         (number, chunk)
-        for number, of_version in groupby(list(newest)[::-1], key=lambda row: row[0])
+        for number, of_version in groupby(oldest_first, key=lambda row: row[0])
         for chunk in _windows(list(of_version), window)
     ]
     if not points:
@@ -70,7 +74,7 @@ def chart(skill: Skill) -> charts.Chart | None:
     )
 
 
-def _windows(rows: list[tuple[int, float, object]], size: int) -> list[list[tuple[int, float, object]]]:
+def _windows(rows: list[_Row], size: int) -> list[list[_Row]]:
     """Whole windows counted back from the newest row, and what is left over at the old end."""
     first = len(rows) % size
     starts = [*([0] if first else []), *range(first, len(rows), size)]

@@ -49,12 +49,13 @@ class Card:
 
 @dataclass(frozen=True)
 class Looking:
-    """Who has the review open, and for how many minutes more."""
+    """Who has the review open, and for how many minutes more; until when it is set aside."""
 
     who: User | None
     mine: bool
     minutes: int
     may_claim: bool
+    aside_until: datetime | None
 
 
 def card(
@@ -106,10 +107,12 @@ def card(
 def looking(review: Review, *, user: User, now: datetime) -> Looking:
     may_claim = review.state == ReviewState.OPEN and may(user, Permission.DECIDE_REVIEWS)
     until = review.claimed_until
+    aside = review.set_aside_until if review.set_aside_until and review.set_aside_until > now else None
     if until is None or until <= now:
-        return Looking(None, mine=False, minutes=0, may_claim=may_claim)
+        return Looking(None, mine=False, minutes=0, may_claim=may_claim, aside_until=aside)
     minutes = int(-(-(until - now).total_seconds() // 60))
-    return Looking(review.claimed_by, mine=review.claimed_by_id == user.pk, minutes=minutes, may_claim=may_claim)
+    mine = review.claimed_by_id == user.pk
+    return Looking(review.claimed_by, mine=mine, minutes=minutes, may_claim=may_claim, aside_until=aside)
 
 
 def keep_words(session: MutableMapping[str, Any], review_id: UUID, act: str, sent: Mapping[str, str]) -> None:

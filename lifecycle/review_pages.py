@@ -84,11 +84,17 @@ def changes(review: Review) -> Changes | None:
     if version is None:
         return None
     base = subjects.base_of(version) if review.kind in subjects.WITH_BASIS else version
+    return compare(base, version)
+
+
+def compare(base: SkillVersion | None, version: SkillVersion, *, unlike: str = widening.IN_FORCE) -> Changes:
+    """One version against another, or against nothing. `unlike` is widening's: what the other one may not do."""
     new = _files(version.pk)
     compared = _compared(base.pk if base else None, version.pk)
     shown = [_shown(number, change, new.get(change.path)) for number, change in enumerate(compared)]
     before = abilities(versions.package_of(base)) if base else None
-    wider = widening.changes(before, abilities(versions.package_of(version))) if base != version else ()
+    after = abilities(versions.package_of(version))
+    wider = widening.changes(before, after, unlike=unlike) if base != version else ()
     return Changes(version, base if base != version else None, tuple(shown), wider)
 
 
@@ -210,29 +216,27 @@ def agreement(review: Review) -> Chart | None:
     )
 
 
-def sentence(review: Review, decision: GateDecision | None, attempt: DraftAttempt | Evolution | None) -> str:
+def targeted(decision: GateDecision | None) -> list[Mapping[str, Any]]:
+    """The cases that went wrong and that an evolved version was aimed at, before and now."""
+    return _listed(decision, "targeted")[:MOST_CASES]
+
+
+def sentence(review: Review, decision: GateDecision | None) -> str:
     """What the evidence comes to, in plain words: "Fixes 7 cases, breaks 1." """
-    if isinstance(attempt, Evolution) and (counted := _fixed_and_broken(attempt)):
-        return counted
-    replayed = _listed(decision, "replays")
-    fixtures = _listed(decision, "cases")
+    fixes, breaks = review.evidence.get("fixes"), review.evidence.get("breaks")
+    if review.kind == ReviewKind.EVOLUTION and isinstance(fixes, int) and isinstance(breaks, int):
+        return f"Fixes {fixes} {'case' if fixes == 1 else 'cases'}, breaks {breaks}."
+    replayed = replays(decision)
+    examples = _listed(decision, "cases")
     parts = []
-    if fixtures:
-        passed = sum(1 for case in fixtures if case.get("passed") is True)
-        silent = sum(1 for case in fixtures if case.get("passed") is None)
-        parts.append(f"{passed} of {len(fixtures)} examples pass" + (f", {silent} gave no answer" if silent else ""))
+    if examples:
+        passed = sum(1 for case in examples if case.get("passed") is True)
+        silent = sum(1 for case in examples if case.get("passed") is None)
+        parts.append(f"{passed} of {len(examples)} examples pass" + (f", {silent} gave no answer" if silent else ""))
     if replayed:
         well = sum(1 for run in replayed if run.get("status") == "succeeded" and not run.get("degraded"))
         parts.append(f"{well} of {len(replayed)} recorded runs succeed again")
     return f"{'; '.join(parts)}." if parts else ""
-
-
-def _fixed_and_broken(attempt: Evolution) -> str:
-    figures = attempt.statistics
-    fixed, broken = figures.get("fixed"), figures.get("broken")
-    if not isinstance(fixed, int) or not isinstance(broken, int):
-        return ""
-    return f"Fixes {fixed} {'case' if fixed == 1 else 'cases'}, breaks {broken}."
 
 
 def _shown(number: int, change: textdiff.FileChange, content: bytes | None) -> FileShown:

@@ -22,7 +22,7 @@ class _Act(_OneOf):
 
 
 class _Claim(_OneOf):
-    regex = "claim|take-over|release"
+    regex = "claim|take-over|release|bring-back"
 
 
 register_converter(_Act, "act")

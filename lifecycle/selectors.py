@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from lifecycle.decisions.statistics import wilson_interval
 from lifecycle.decisions.verdict import Reason
 from lifecycle.models import (
-    OPEN_STATUSES,
     Capability,
     Divergence,
-    Review,
     RunPath,
-    RunStatus,
     Skill,
     SkillRun,
     SkillVersion,
@@ -114,55 +111,6 @@ def why_not(skill: Skill) -> WhyNot:
         return WhyNot(next_state=None, unmet=())
     to_state, missing = waiting[state]
     return WhyNot(next_state=to_state, unmet=(missing, *promotions.standing_in_the_way(skill, to_state)))
-
-
-@dataclass(frozen=True)
-class SkillHealth:
-    """One line of the home page."""
-
-    skill: Skill
-    runs_7d: int
-    ok_rate: Rate
-
-
-def live_skills(now: datetime, *, limit: int = 12) -> list[SkillHealth]:
-    """The skills that matter today: the ones that answer, are flagged or are tried, with a week's success rate."""
-    week = Q(runs__created_at__gte=now - timedelta(days=7), runs__path__in=[RunPath.SKILL, RunPath.SANDBOX])
-    closed = week & ~Q(runs__status__in=OPEN_STATUSES)
-    shown = (
-        Skill.objects.for_page()
-        .exclude(state__in=[State.CLAUDE_NATIVE, State.SKILL_CANDIDATE])
-        .annotate(
-            ended=Count("runs", filter=closed),
-            succeeded=Count("runs", filter=closed & Q(runs__status=RunStatus.SUCCEEDED)),
-        )
-        .order_by("-ended", "capability__name")[:limit]
-    )
-    return [SkillHealth(skill=s, runs_7d=s.ended, ok_rate=Rate.of(s.succeeded, s.ended)) for s in shown]
-
-
-def home_counts() -> dict[str, int]:
-    """How much of everything there is, for the home page's sentences; two queries."""
-    skills = Skill.objects.aggregate(
-        total=Count("id"),
-        trusted=Count("id", filter=Q(state=State.TRUSTED)),
-        shadowed=Count("id", filter=Q(state=State.SHADOW_PRIMARY)),
-        flagged=Count("id", filter=Q(state=State.FLAGGED_FOR_REVIEW)),
-    )
-    reviews = Review.objects.open().aggregate(waiting=Count("id"))
-    return {**skills, **reviews}
-
-
-def runs_today(now: datetime) -> Rate:
-    """How many requests of today (UTC) were answered, by whomever. One query, on the index by time."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = (
-        SkillRun.objects.filter(created_at__gte=midnight)
-        .exclude(path__in=[*BESIDE, RunPath.SANDBOX])
-        .exclude(status__in=OPEN_STATUSES)
-        .aggregate(n=Count("id"), ok=Count("id", filter=Q(status=RunStatus.SUCCEEDED)))
-    )
-    return Rate.of(found["ok"], found["n"])
 
 
 def comparison_of(run: SkillRun) -> Divergence | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import include, path
 
-from lifecycle.views import bettering, budget, candidates, capabilities, home, runs, skills, trying
+from lifecycle.views import bettering, budget, candidates, capabilities, home, runs, skills, trying, versions
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("skills/", skills.skill_list, name="skill_list"),
     path("skills/<slug:name>/", skills.skill_detail, name="skill_detail"),
     path("skills/<slug:name>/comparisons/", skills.comparison_list, name="comparison_list"),
+    path("skills/<slug:name>/diff/", versions.version_diff, name="version_diff"),
     path("skills/<slug:name>/switch/", skills.switch_skill, name="switch_skill"),
     path("skills/<slug:name>/improve/", bettering.improve_skill, name="improve_skill"),
     path("skills/<slug:name>/rollback/<int:number>/", bettering.roll_skill_back, name="roll_skill_back"),

@@ -153,6 +153,14 @@ def test_every_module_says_what_it_is_for() -> None:
     assert silent == []
 
 
+def test_no_two_shapes_of_the_api_share_a_name() -> None:
+    """The OpenAPI description knows them by their names alone: of two, one would stand for both."""
+    folders = [ROOT / "lifecycle/api", ROOT / "automations/api", *(ROOT / "donna_skills").glob("*/api.py")]
+    files = [path for folder in folders for path in ([folder] if folder.is_file() else folder.rglob("*.py"))]
+    named = [node.name for path in files for node in tree(path).body if isinstance(node, ast.ClassDef)]
+    assert sorted({name for name in named if named.count(name) > 1} - {"In"}) == []
+
+
 def test_the_house_has_three_packages() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert packages <= TOP_LEVEL

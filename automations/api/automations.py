@@ -191,7 +191,7 @@ def delete_automation(request: ApiRequest, automation_id: UUID) -> Any:
     summary="Start nothing more until it is resumed",
 )
 @idempotent
-def pause_automation(request: ApiRequest, automation_id: UUID, body: shapes.NoteIn | None = None) -> Any:
+def pause_automation(request: ApiRequest, automation_id: UUID, body: shapes.AutomationNoteIn | None = None) -> Any:
     found = access.get(automation_id, actor=request.actor)
     return _detail(automations.pause(found, actor=request.actor, note=(body.note or "") if body else ""))
 

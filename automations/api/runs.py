@@ -24,10 +24,10 @@ READ, WRITE = scope(Scope.AUTOMATIONS_READ), scope(Scope.AUTOMATIONS_WRITE)
     "/automations/{automation_id}/runs",
     auth=READ,
     operation_id="list_automation_runs",
-    response=pages.Page[shapes.RunOut],
+    response=pages.Page[shapes.AutomationRunOut],
     summary="Every occurrence and every asking, skipped ones too, newest first",
 )
-def list_automation_runs(request: ApiRequest, automation_id: UUID, query: Query[shapes.RunFilters]) -> Any:
+def list_automation_runs(request: ApiRequest, automation_id: UUID, query: Query[shapes.AutomationRunFilters]) -> Any:
     automation = access.get(automation_id, actor=request.actor)
     return pages.page(
         selectors.run_list(automation, status=query.status or ""), query=query, serialize=serialize.run_out
@@ -38,7 +38,7 @@ def list_automation_runs(request: ApiRequest, automation_id: UUID, query: Query[
     "/automation-runs/{run_id}",
     auth=READ,
     operation_id="get_automation_run",
-    response={200: shapes.RunDetailOut, 304: None},
+    response={200: shapes.AutomationRunDetailOut, 304: None},
     summary="One run: what it did, why it alerted or not, and the lifecycle's runs behind it",
 )
 def get_automation_run(request: ApiRequest, run_id: UUID, response: HttpResponse) -> Any:
@@ -54,7 +54,7 @@ def get_automation_run(request: ApiRequest, run_id: UUID, response: HttpResponse
     "/automation-runs/{run_id}/cancel",
     auth=WRITE,
     operation_id="cancel_automation_run",
-    response=shapes.RunDetailOut,
+    response=shapes.AutomationRunDetailOut,
     summary="End a run that waits or is on",
 )
 @idempotent
@@ -68,7 +68,7 @@ def cancel_automation_run(request: ApiRequest, run_id: UUID) -> Any:
     "/events/{name}",
     auth=WRITE,
     operation_id="post_event",
-    response={202: shapes.EventOut},
+    response={202: shapes.EventTakenOut},
     summary="Say that something happened: the automations that wait for it are started",
 )
 @idempotent

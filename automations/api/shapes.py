@@ -129,7 +129,7 @@ class SharesIn(In):
     shares: list[ShareShape] = Field(max_length=100)
 
 
-class NoteIn(In):
+class AutomationNoteIn(In):
     note: str | None = Field(None, max_length=2000)
 
 
@@ -146,7 +146,7 @@ class AttemptOut(Schema):
     error: str
 
 
-class RunOut(Schema):
+class AutomationRunOut(Schema):
     id: UUID
     automation_id: UUID
     scheduled_for: datetime
@@ -170,7 +170,7 @@ class RunOut(Schema):
     finished_at: datetime | None
 
 
-class RunDetailOut(RunOut):
+class AutomationRunDetailOut(AutomationRunOut):
     attempts: list[AttemptOut]
     trace: list[_Json]
     alert_body: str
@@ -186,7 +186,7 @@ class AutomationFilters(PageQuery):
     text: str | None = Field(None, max_length=200)
 
 
-class RunFilters(PageQuery):
+class AutomationRunFilters(PageQuery):
     status: RunStatus | None = None
 
 
@@ -252,5 +252,5 @@ class EventIn(In):
     payload: _Json = Field(default_factory=dict)
 
 
-class EventOut(Schema):
+class EventTakenOut(Schema):
     run_ids: list[UUID]

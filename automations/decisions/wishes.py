@@ -72,8 +72,8 @@ def threshold_of(text: str) -> Threshold | None:
 
 
 def field_of(text: str, schema: Any, *, numbers: bool, sure: bool = False) -> str | None:
-    """Which field of the outputs a text is about: one that it names, the one that is money where it speaks of money, or,
-    unless it has to be sure, the one number that there is."""
+    """Which field of the outputs a text is about: one that it names, the one that is money where it speaks of money,
+    or, unless it has to be sure, the one number that there is."""
     properties = schema.get("properties", {}) if isinstance(schema, Mapping) else {}
     fitting = [name for name, one in properties.items() if not numbers or _is_number(one)]
     said = set(re.findall(r"[a-z]+", text.lower()))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -23,6 +23,7 @@ NOTHING = "–"
 TONES = ("grey", "blue", "violet", "teal", "green", "amber", "red")
 SHAPES = {"grey": "○", "blue": "◆", "violet": "◆", "teal": "●", "green": "●", "amber": "▲", "red": "■"}
 SHORT_ID_LENGTH = 8
+_SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_EDGE = 96, 24, 3
 
 # Drawn as nothing, or as something else than what they are, though Unicode calls them letters, marks or symbols.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -49,6 +50,39 @@ def badge(text: str, tone: str = "grey", *, shape: str = "", title: str = "") ->
 def icon(name: str) -> SafeString:
     """One picture of static/icons.svg; it never stands alone for its meaning."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
+
+
+@register.simple_tag
+def sparkline(values: Sequence[Decimal | float | int | None], label: str, *, low: float = 0, high: float = 0) -> str:
+    """A line of values without axes, oldest first, from `low` to `high` (or to the largest value); None is a gap.
+
+    `label` is what it says to those who do not see it; the newest value stands beside it in words on every page.
+    """
+    known = [float(value) for value in values if value is not None]
+    if not known:
+        return ""
+    top = max(high or max(known), low + 1e-9)
+    step = (_SPARK_WIDTH - 2 * _SPARK_EDGE) / max(len(values) - 1, 1)
+    room = _SPARK_HEIGHT - 2 * _SPARK_EDGE
+    path, pen_is_up, x, y = "", True, 0.0, 0.0
+    for at, value in enumerate(values):
+        if value is None:
+            pen_is_up = True
+            continue
+        share = min(max((float(value) - low) / (top - low), 0), 1)
+        x, y = _SPARK_EDGE + at * step, _SPARK_EDGE + (1 - share) * room
+        path += f"{'M' if pen_is_up else 'L'}{x:.1f} {y:.1f}"
+        pen_is_up = False
+    return format_html(
+        '<svg class="sparkline" viewBox="0 0 {} {}" role="img" aria-label="{}">'
+        '<path d="{}"/><circle cx="{}" cy="{}" r="2"/></svg>',
+        _SPARK_WIDTH,
+        _SPARK_HEIGHT,
+        label,
+        path,
+        f"{x:.1f}",
+        f"{y:.1f}",
+    )
 
 
 @register.filter

@@ -125,7 +125,9 @@ def dismiss_candidate(request: ApiRequest, candidate_id: UUID, body: DismissIn |
     summary="Draft a skill for an open candidate at once, or get the job that is on it",
 )
 @idempotent
-def draft_candidate(request: ApiRequest, response: HttpResponse, candidate_id: UUID) -> Any:
+def draft_candidate(
+    request: ApiRequest, response: HttpResponse, candidate_id: UUID, body: shapes.NothingIn | None = None
+) -> Any:
     job = drafts.ask_for(_candidate(candidate_id), by=request.actor)
     response["Location"] = f"/api/v1/jobs/{job.pk}"
     return Status(202, {"job_id": job.pk, "status": job.status})

@@ -14,6 +14,7 @@ from donna_skills.jobs.api import JobOut, job_out
 from donna_skills.rest import etags
 from donna_skills.rest.auth import ApiRequest, scope
 from donna_skills.rest.idempotency import idempotent
+from lifecycle.api import shapes
 from lifecycle.decisions import gateschema
 from lifecycle.models import GateDecision, SkillVersion
 from lifecycle.services import evidence, verify
@@ -30,7 +31,9 @@ _DOCUMENT = {key: value for key, value in gateschema.schema().items() if not key
     summary="Gather a version's evidence: examples from real runs where there are too few, then every gate, once",
 )
 @idempotent
-def verify_version(request: ApiRequest, response: HttpResponse, skill_id: UUID, number: int) -> Any:
+def verify_version(
+    request: ApiRequest, response: HttpResponse, skill_id: UUID, number: int, body: shapes.NothingIn | None = None
+) -> Any:
     job = verify.ask(_version(skill_id, number), by=request.actor)
     response["Location"] = f"/api/v1/jobs/{job.pk}"
     return Status(202, job_out(job))

@@ -238,7 +238,7 @@ def claim_review(request: ApiRequest, review_id: UUID, body: ClaimIn | None = No
     summary="Give your own claim back",
 )
 @idempotent
-def release_review(request: ApiRequest, review_id: UUID) -> Any:
+def release_review(request: ApiRequest, review_id: UUID, body: shapes.NothingIn | None = None) -> Any:
     reviews.release(_review(review_id), by=_person(request))
     return review_detail_out(_review(review_id))
 

@@ -22,6 +22,10 @@ class In(Schema):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class NothingIn(In):
+    """The body of a request that its address says in full: none, or an empty object."""
+
+
 Money = Decimal
 """US dollars, as a decimal string."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import sqrt
+from statistics import NormalDist
 from typing import Any
 
 from lifecycle.decisions.statistics import Number, count, exact, share, shares, shown, wilson_interval
@@ -71,6 +73,22 @@ def degradation_verdict(
             message = f"The {what} of the newest {needed} is at most {upper:.4f}; {shown(earned)} was earned."
             reasons.append(Reason(code, message))
     return Verdict(not reasons, tuple(reasons), evidence | {"status": "flagged" if reasons else "healthy"})
+
+
+def flagged_below(earned: Number | None, *, window: int = WINDOW, confidence: Number = 0.95) -> float | None:
+    """The share (or the mean) of a whole window below which it flags what has earned `earned`, in (0, 1].
+
+    From it on, nothing is flagged. The upper bound of Wilson's interval of p lies below b exactly where
+    p < b − z·sqrt(b(1 − b)/n), the score test that the interval inverts. None where nothing was earned, or where so few
+    comparisons cannot flag it, whatever they say. Raises ValueError for a confidence that is no number.
+    """
+    known = share(earned)
+    if known is None:
+        return None
+    b, n = float(known), max(1, window)
+    z = -NormalDist().inv_cdf(float((1 - exact(confidence)) / 2))
+    line = b - z * sqrt(b * (1 - b) / n)
+    return line if line > 0 else None
 
 
 def baseline(agreements: Sequence[Number], *, threshold: Number = 0.5, confidence: Number = 0.95) -> Baseline | None:

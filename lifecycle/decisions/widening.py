@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+IN_FORCE = "no version in force may"
+
 
 @dataclass(frozen=True)
 class Abilities:
@@ -24,18 +26,21 @@ class Change:
     wider: bool
 
 
-def changes(old: Abilities | None, new: Abilities) -> tuple[Change, ...]:
-    """What becomes possible and what ceases to be, widest first. None before: the first version of a skill."""
+def changes(old: Abilities | None, new: Abilities, *, unlike: str = IN_FORCE) -> tuple[Change, ...]:
+    """What becomes possible and what ceases to be, widest first. None before: the first version of a skill.
+
+    `unlike` ends the sentence about a tool where the other one is not what serves now: "version 1 may not".
+    """
     before = old or Abilities()
-    found = [*_tools(before, new), *_models(before, new)]
+    found = [*_tools(before, new, unlike), *_models(before, new)]
     if old is not None:
         found += _steps(before, new)
     return tuple(sorted(found, key=lambda change: not change.wider))
 
 
-def _tools(old: Abilities, new: Abilities) -> Iterator[Change]:
+def _tools(old: Abilities, new: Abilities, unlike: str) -> Iterator[Change]:
     for name in sorted({*new.tools} - {*old.tools}):
-        yield Change(f"It may call the tool {name}, which no version in force may.", wider=True)
+        yield Change(f"It may call the tool {name}, which {unlike}.", wider=True)
     for name in sorted({*old.tools} - {*new.tools}):
         yield Change(f"It no longer calls the tool {name}.", wider=False)
 

@@ -25,6 +25,9 @@ GATES = {
     "replay": "Recorded runs",
     "baseline": "Better than no skill",
     "closed_loop": "Closed loop",
+    "targeted": "Cases it is aimed at",
+    "holdout": "Cases it never saw",
+    "recent_success": "Recent successes",
 }
 _SIGNS = {"removed": "−", "added": "+"}
 

@@ -87,7 +87,12 @@ def review_verify(request: HttpRequest, review_id: UUID) -> HttpResponse:
 @require_POST
 def review_claim(request: HttpRequest, review_id: UUID, how: str) -> HttpResponse:
     review, person = _review(review_id), _person(request)
-    acts = {"claim": claims.claim, "take-over": claims.take_over, "release": claims.release}
+    acts = {
+        "claim": claims.claim,
+        "take-over": claims.take_over,
+        "release": claims.release,
+        "bring-back": claims.bring_back,
+    }
     try:
         acts[how](review, by=person)
     except DonnaError as error:
@@ -173,7 +178,8 @@ def _detail(request: HttpRequest, review: Review) -> dict[str, Any]:
         "gates": review_pages.gates(decision),
         "cases": review_pages.cases(review, decision),
         "replays": review_pages.replays(decision),
-        "sentence": review_pages.sentence(review, decision, attempt),
+        "targeted": review_pages.targeted(decision),
+        "sentence": review_pages.sentence(review, decision),
         "attempt": attempt,
         "samples": review_pages.samples(attempt),
         "candidate": review_pages.candidate_of(review),

@@ -37,6 +37,7 @@ from lifecycle.models import (
     AttemptStatus,
     Correction,
     CorrectionSource,
+    DraftAttempt,
     Evolution,
     Review,
     ReviewApproval,
@@ -249,6 +250,15 @@ def decision() -> models.Model:
     results = [GateResult("static"), GateResult("replay", (reason,), {"runs": 0})]
     inputs_digest = f"{next(_numbers):064x}"
     return evidence.record(skill(), digest="0" * 64, inputs_digest=inputs_digest, results=results, evidence={})
+
+
+@makes("lifecycle.DraftAttempt")
+def draft_attempt() -> models.Model:
+    now, of = timezone.now(), candidate()
+    return DraftAttempt.objects.create(
+        candidate=of, skill=of.capability.skill, status=AttemptStatus.REFUSED, started_at=now, finished_at=now,
+        reply="{}", samples=[{"run_id": "1"}], reasons=[{"code": "files_missing", "message": "It has no files."}],
+    )  # fmt: skip
 
 
 @makes("lifecycle.Evolution")

@@ -75,8 +75,8 @@ def test_buttons_are_shown_to_those_who_may_press_them_and_only_while_they_lead_
     }
     assert offered == {
         "viewer": [],
-        "operator": ["Pause skill"],
-        "reviewer": ["Pause skill", "Lift human gate"],
+        "operator": ["Pause skill", "Improve skill"],
+        "reviewer": ["Pause skill", "Improve skill", "Lift human gate"],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,21 +12,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from donna_skills import env
 from donna_skills.accounts import people
 from donna_skills.accounts.actors import Actor
+from tests.browser.chromium import ARGUMENTS, DESK, PHONE, executable
+
+__all__ = ["DESK", "PHONE", "log_in", "overflow"]
 
 HOW_TO_GET_ONE = (
     "No chromium was found. On Debian and Ubuntu: apt-get install chromium; elsewhere set CHROMIUM to its path."
 )
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 900}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    path = executable()
     if path is None:
         (pytest.fail if env.flag("REQUIRE_BROWSER") else pytest.skip)(HOW_TO_GET_ONE)
     # Playwright keeps an event loop in this thread, which Django would take for asynchronous code of ours.

@@ -29,10 +29,21 @@ from tests.contract import page
 
 EXAMPLES = page.examples()
 # Where failures that the API answers with are raised.
-SPEAKING = [settings.BASE_DIR / folder for folder in ("donna_skills/rest", "lifecycle/api", "lifecycle/services")]
+SPEAKING = [
+    settings.BASE_DIR / folder
+    for folder in (
+        "donna_skills/rest",
+        "lifecycle/api",
+        "lifecycle/services",
+        "automations/api",
+        "automations/services",
+    )
+]
 SPEAKING_MODULES = {"donna_skills.errors", "donna_skills.rest.problems"}
 # These stand in `errors`, beside a field.
-OF_ONE_FIELD = {"unknown_state", "unknown_reason", "changed"}
+OF_ONE_FIELD = {
+    *("unknown_state", "unknown_reason", "changed", "invalid_schedule", "invalid_condition", "cycle", "depth"),
+}
 CODE = re.compile(r'\bcode="([a-z_]+)"')
 HEADING = re.compile(r"^### (GET|POST|PATCH|PUT|DELETE) (\S+)$", re.MULTILINE)
 

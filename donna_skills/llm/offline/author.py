@@ -55,7 +55,7 @@ def files(capability: Mapping[str, Any], rules: Mapping[str, Rule]) -> dict[str,
     return {
         "skill.yaml": (
             f"capability_name: {name}\nversion: 1.0.0\ndescription: {_quoted(description)}\n"
-            f"steps:\n  - name: {STEP}\n    kind: llm\n    model: parser\n    prompt: {PROMPT}\n"
+            f"steps:\n  - name: {STEP}\n    kind: llm\n    prompt: {PROMPT}\n"
             f"    output_schema: {_SCHEMA}\nfinal_output: state.{STEP}\n"
         ),
         PROMPT: prompt(rules),

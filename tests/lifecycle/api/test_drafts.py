@@ -29,7 +29,8 @@ def test_a_bot_has_a_candidate_drafted_and_reads_what_came_of_it(api: Api):
     assert asked.status_code == 202, asked.json()
     job_id = asked.json()["job_id"]
     assert asked["Location"] == f"/api/v1/jobs/{job_id}"
-    assert api.post(path).json()["job_id"] == job_id
+    assert api.post(path, {}).json()["job_id"] == job_id
+    assert api.post(path, {"force": True}).status_code == 422
     jobs.run(job_id)
     report = api.get(f"jobs/{job_id}").json()["report"]
     assert (report["status"], report["version"], report["verdict"]) == ("accepted", 1, "HOLD")

@@ -1,4 +1,4 @@
-"""A degraded skill with the comparisons in which it went wrong, and a model that rewrites it, for tests of evolution."""
+"""A degraded skill with the comparisons in which it went wrong, and a model that rewrites it, for evolution tests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from lifecycle.models import Skill
-from lifecycle.states import State
+from django.db import connection
+from django.utils import timezone
+
+from donna_skills.accounts.actors import Actor
+from lifecycle.models import Evolution, RunPath, Skill
+from lifecycle.services import evolutions, transitions
+from lifecycle.states import Reason, State
 from tests import builders
 from tests.stubs.model_server import Answer, ModelServer
 
@@ -32,10 +37,6 @@ def add_cases(made: Skill, cases: int, *, wrong: int | None = None, start: int =
 
 
 def degrade(made: Skill) -> Skill:
-    from donna_skills.accounts.actors import Actor
-    from lifecycle.services import transitions
-    from lifecycle.states import Reason
-
     transitions.move(made, State.FLAGGED_FOR_REVIEW, reason=Reason.DEGRADATION, actor=builders.SYSTEM)
     reviewer = Actor.person(builders.person("reviewer"))
     transitions.move(made, State.DEGRADED, reason=Reason.HUMAN_APPROVAL, actor=reviewer)
@@ -70,7 +71,10 @@ class Models:
         system, prompt = (body["messages"][0]["content"], body["messages"][-1]["content"])
         kind = "author" if "mend a skill" in system else "judge" if "compare two answers" in system else "skill"
         self.calls.append(kind)
-        self.before(kind)
+        try:
+            self.before(kind)
+        finally:
+            connection.close()  # this is the server's thread, and its connection nobody else would close
         if kind == "author":
             self.asked.append(prompt)
             said = self.replies.pop(0)
@@ -90,3 +94,26 @@ def ids_in(prompt: str) -> list[str]:
 def mends(ids: Callable[[str], Iterable[str]] = ids_in, **fields: Any) -> Callable[[str], dict[str, Any]]:
     """A reply that targets the cases that it is shown."""
     return lambda prompt: rewrite(**{"targeted_cases": list(ids(prompt)), **fields})
+
+
+def try_once(skill: Skill, **fields: Any) -> Evolution:
+    """One attempt, as the night makes it."""
+    fields = {"actor": Actor.system("nightly"), "now": timezone.now(), **fields}
+    return evolutions.attempt(Skill.objects.for_page().get(pk=skill.pk), **fields)
+
+
+def gates_of(row: Evolution) -> dict[str, Any]:
+    assert row.decision is not None
+    return {gate["gate"]: gate for gate in row.decision.gates}
+
+
+def successes(skill: Skill, count: int = 3) -> None:
+    """Answers of the reference that nobody doubts."""
+    for number in range(count):
+        builders.run(
+            skill,
+            path=RunPath.NATIVE,
+            inputs={"text": f"fine {number}"},
+            output={"label": "new"},
+            created_at=timezone.now(),
+        )

@@ -15,6 +15,7 @@ from lifecycle.models import Fixture, Review, ReviewKind, ReviewState, Skill
 from lifecycle.services import reviews, subjects
 from lifecycle.states import State
 from tests import builders
+from tests.lifecycle.services import questions
 from tests.lifecycle.views import reviewing
 
 pytestmark = pytest.mark.django_db
@@ -124,6 +125,9 @@ def test_changes_are_asked_for_and_it_is_set_aside_until_a_day(reviewer: Client)
     assert decide(reviewer, other, "aside", until=day.isoformat()).status_code == 302
     other.refresh_from_db()
     assert other.set_aside_until and other.set_aside_until.date() == day and other.state == ReviewState.OPEN
+    assert "Bring it back now" in page_of(reviewer, other)
+    reviewer.post(f"/review/{other.pk}/bring-back/")
+    assert Review.objects.get(pk=other.pk).set_aside_until is None
     refused = decide(reviewer, other, "aside", until="2020-01-01")
     assert refused.status_code == 422 and "Say until when." in refused.content.decode()
     assert decide(reviewer, other, "aside", until="soon").status_code == 422
@@ -248,6 +252,41 @@ def test_a_promotion_tells_what_it_led_to(reviewer: Client):
     assert "becomes live, shadowed." in page_of(reviewer, review)
     decide(reviewer, review, "approve")
     assert "became live, shadowed." in page_of(reviewer, review)
+
+
+def test_an_evolved_version_says_what_it_fixes_and_breaks_case_by_case(reviewer: Client):
+    skill = builders.skill(State.TRUSTED)
+    case = builders.divergence(skill, 0.2, reference_output={"label": "greeting"})
+    version = builders.version(skill, current=False)
+    review = reviews.open_review(
+        ReviewKind.EVOLUTION,
+        capability=skill.capability,
+        version=version,
+        actor=builders.SYSTEM,
+        summary="It is better.",
+        evidence={"fixes": 1, "breaks": 0},
+    )
+    line = {"id": str(case.pk), "run_id": str(case.run_id), "before": 0.2, "now": None, "because": "It timed out."}
+    reviewing.said(review, "HOLD", targeted=[{**line, "output": None, "reference_output": {"label": "greeting"}}])
+    page = page_of(reviewer, review)
+    assert "Fixes 1 case, breaks 0." in page
+    assert "Cases that went wrong before" in page and "It timed out." in page and "No answer" in page
+    assert "approved, it still waits for them" in page
+
+
+def test_the_first_of_two_approvals_is_kept_and_told(reviewer: Client, person: User, settings: Any, tmp_path: Any):
+    questions.two_persons(settings, tmp_path)
+    made = builders.capability(granted_tools=["web_fetch"])
+    review = reviews.open_review(ReviewKind.CAPABILITY, capability=made, actor=builders.SYSTEM, summary="Alike.")
+    onwards = decide(reviewer, review, "approve").url
+    assert "a second person has to approve it too" in reviewer.get(onwards).content.decode()
+    again = decide(reviewer, review, "approve", htmx=True)
+    assert again.status_code == 409 and "You have approved it already" in again.content.decode()
+    other = Client()
+    other.force_login(builders.person("reviewer"))
+    assert "vera approved it" in page_of(other, review)
+    decide(other, review, "approve")
+    assert Review.objects.get(pk=review.pk).state == ReviewState.APPROVED
 
 
 def test_where_a_draft_came_from_is_told_with_its_arithmetic(reviewer: Client):
