@@ -6,22 +6,24 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
+from django.urls import reverse
+
 from automations import selectors, words
+from automations.configuration import knobs
 from automations.decisions import cadence, clocks, schedule
 from automations.decisions.schedule import InvalidSchedule, Occurrence
 from automations.models import Automation, AutomationRun, PauseReason, RunStatus, Status, Trigger
 from automations.services import access, proposals, rhythms
-from donna_skills import charts
+from donna_skills import charts, panels
 from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.models import User
 from donna_skills.errors import DonnaError
 from donna_skills.jobs import heartbeat
 from donna_skills.notifications.models import Channel
-from lifecycle.models import Capability
 
 _LATE = timedelta(minutes=2)
 _FOLLOW_UPS = 50
@@ -47,7 +49,7 @@ def allowed(automation: Automation, actor: Actor) -> Allowed:
 
 
 @dataclass(frozen=True)
-class Line:
+class Row:
     """One row of the list."""
 
     automation: Automation
@@ -59,10 +61,10 @@ class Line:
         return self.runs[0] if self.runs else None
 
 
-def lines(automations: Sequence[Automation]) -> list[Line]:
+def rows(automations: Sequence[Automation]) -> list[Row]:
     """The rows of a list's page; one query for the runs of all."""
     strips = selectors.strips(automations)
-    return [Line(one, when(one), strips[one.pk]) for one in automations]
+    return [Row(one, when(one), strips[one.pk]) for one in automations]
 
 
 def owners(actor: Actor) -> list[str]:
@@ -81,6 +83,25 @@ def when(automation: Automation) -> str:
         return schedule.in_words(automation.schedule, automation.timezone)
     except InvalidSchedule:
         return f"{automation.schedule} ({automation.timezone})"
+
+
+def home_panel(user: User, now: datetime) -> panels.Line | None:
+    """The home page's line (settings.HOME_PANELS); None for somebody who has none to look at."""
+    found = selectors.attention(Actor.person(user))
+    if not (found.active or found.paused_after_failures or found.in_error):
+        return None
+    said, query, link = [f"{found.active:,} active"], "", "See all"
+    if found.alerting:
+        said.append(f"{found.alerting:,} alerting")
+    if found.in_error:
+        said.append(f"{found.in_error:,} cannot be scheduled")
+        query, link = f"?status={Status.ERROR}", "See why"
+    if found.paused_after_failures:
+        failures = knobs().automation_failure_pause_threshold
+        said.append(f"{found.paused_after_failures:,} paused after {failures} failures")
+        query, link = f"?status={Status.PAUSED}", "See why"
+    tone = "red" if found.in_error else "amber" if query or found.alerting else "grey"
+    return panels.Line("Automations", ", ".join(said), reverse("automation_list") + query, link, tone)
 
 
 @dataclass(frozen=True)
@@ -158,14 +179,13 @@ def chart_of(automation: Automation, *, field: str = "") -> charts.Chart | None:
     points = selectors.field_series(automation, chosen) if chosen else []
     if not points:
         return None
-    where = clocks.zone(automation.timezone)
     shown = chosen.replace("_", " ")
     first, last = points[0][1], points[-1][1]
     return charts.Chart(
         id="over-time",
         title=f"{shown}, run by run",
         summary=f"{shown} in {len(points)} runs: from {first:g} to {last:g}.",
-        labels=[f"{at.astimezone(where):%d %b %H:%M}" for at, _ in points],
+        labels=[f"{at.astimezone(_zone(automation)):%d %b %H:%M}" for at, _ in points],
         series=[charts.Series(shown, [value for _, value in points])],
         levels=[
             charts.Level(f"alert: {words.leaf(leaf)}", value)
@@ -191,9 +211,7 @@ def alert_levels(conditions: Any, field: str) -> list[tuple[Mapping[str, Any], f
         value = leaf.get("value")
         ends = value if leaf.get("op") == "between" and isinstance(value, list) else [value]
         if leaf.get("op") in (*_LEAF_LEVELS, "between"):
-            found += [
-                (leaf, float(end)) for end in ends if isinstance(end, int | float) and not isinstance(end, bool)
-            ]
+            found += [(leaf, float(end)) for end in ends if isinstance(end, int | float) and not isinstance(end, bool)]
     return found
 
 
@@ -217,6 +235,14 @@ def possible_follow_ups(automation: Automation | None, actor: Actor) -> list[Aut
     return sorted([*kept, *found.exclude(pk__in=present)[:_FOLLOW_UPS]], key=operator.attrgetter("name"))
 
 
+def _zone(automation: Automation) -> tzinfo:
+    """Its own zone; UTC where this machine no longer knows it."""
+    try:
+        return clocks.zone(automation.timezone)
+    except ValueError:
+        return UTC
+
+
 def _standing(automation: Automation, now: datetime) -> str:
     if automation.status == Status.DELETED:
         return "It is deleted and never runs again."
@@ -233,7 +259,9 @@ def _standing(automation: Automation, now: datetime) -> str:
     if late:
         seen = heartbeat.last(heartbeat.SCHEDULER)
         alive = seen is not None and now - seen < _LATE
-        return "It is due and waits for its turn." if alive else "It is due, and no scheduler process has called lately."
+        return (
+            "It is due and waits for its turn." if alive else "It is due, and no scheduler process has called lately."
+        )
     return f"It is active and runs {when(automation)}."
 
 
@@ -260,7 +288,9 @@ def _passed_over(automation: Automation, now: datetime) -> list[str]:
         return []
     if gap >= timedelta(seconds=automation.floor_seconds):
         return []
-    return [f"Its schedule comes as often as every {words.span(int(gap.total_seconds()))}; what is closer is passed over."]
+    return [
+        f"Its schedule comes as often as every {words.span(int(gap.total_seconds()))}; what is closer is passed over."
+    ]
 
 
 def _leaves(conditions: Any) -> list[Mapping[str, Any]]:

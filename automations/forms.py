@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import time
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from django import forms
 from django.urls import reverse_lazy
@@ -215,6 +217,12 @@ def values_of(automation: Automation, *, follow_ups: Sequence[UUID] = ()) -> dic
         "inputs": automation.inputs,
         "alert_conditions": automation.alert_conditions,
     }
+
+
+@cache
+def time_zones() -> list[str]:
+    """Every zone that this machine knows, to choose from."""
+    return sorted(available_timezones())
 
 
 def read_json(text: str) -> Any:

@@ -69,7 +69,7 @@ class Builder:
 
 @dataclass(frozen=True)
 class Made:
-    """A condition, and which row stands at which JSON Pointer of it. `builder` has the errors that rows have already."""
+    """A condition, and which row stands at which JSON Pointer of it; `builder` has the errors of rows, if any."""
 
     conditions: dict[str, Any]
     places: Mapping[str, int] = field(default_factory=dict)

@@ -62,7 +62,8 @@ class AutomationQuerySet(models.QuerySet["Automation"]):
         return self.exclude(status=Status.DELETED)
 
     def due(self, now: object) -> AutomationQuerySet:
-        return self.filter(status=Status.ACTIVE, next_run_at__lte=now)
+        """Only active ones on a schedule have a next run: the table's constraint says so, and the index is all of it."""
+        return self.filter(next_run_at__lte=now)
 
     def for_page(self) -> AutomationQuerySet:
         return self.select_related("capability__skill", "owner")

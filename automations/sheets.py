@@ -36,7 +36,7 @@ class Desk:
         return automation_pages.channels_of(self.owner)
 
     @cached_property
-    def choices(self) -> dict[str, list[tuple[str, str]]]:
+    def choices(self) -> dict[str, Any]:
         follow_ups = automation_pages.possible_follow_ups(self.automation, self.actor)
         return {
             "channels": [(str(one.pk), one.name) for one in self.channels],
@@ -57,7 +57,7 @@ class Sheet:
     takes_more: bool = False
     as_json: bool = False
     builder: Builder = field(default_factory=Builder)
-    made: Made = field(default_factory=Made)
+    made: Made = field(default_factory=lambda: Made({}))
     raw: str = ""
     raw_error: str = ""
     conditions: Any = field(default_factory=dict)
@@ -80,6 +80,10 @@ class Sheet:
     @property
     def operators(self) -> Sequence[tuple[str, str]]:
         return forms_alerts.OPERATORS
+
+    @property
+    def ticked_channels(self) -> list[str]:
+        return [str(one) for one in self.form["alert_channels"].value() or ()]
 
     def place(self, error: DonnaError) -> None:
         """Put what a service found wrong where it belongs."""

@@ -10,9 +10,7 @@ from typing import Any
 from automations.services import texts
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-_SPAN = re.compile(
-    r"(\d{1,9})\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)?", re.ASCII | re.IGNORECASE
-)
+_SPAN = re.compile(r"(\d{1,9})\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)?", re.ASCII | re.IGNORECASE)
 _SAID = {
     "==": "is {}",
     "!=": "is not {}",

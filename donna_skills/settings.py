@@ -283,7 +283,7 @@ CONFIGURATIONS: list[tuple[str, str, str, str]] = [
 
 # --- The shell ----------------------------------------------------------------------------------------------------
 # Lines that apps above the home page's own add to it: dotted names of functions that donna_skills/panels.py describes.
-HOME_PANELS: list[str] = []
+HOME_PANELS: list[str] = ["automations.automation_pages.home_panel"]
 ENVIRONMENT = env.text("DONNA_ENVIRONMENT", "local")
 # Shown on the log-in page where it is set: who can log in here, for a demonstration on one's own machine.
 DEMO_HINT = env.text("DONNA_DEMO_HINT")

@@ -21,7 +21,6 @@ class Bettering:
     returnable: Sequence[SkillVersion]
     job: JobRun | None
     may_improve: bool
-    may_roll_back: bool
 
 
 def of_skill(skill: Skill, *, actor: Actor) -> Bettering:
@@ -37,5 +36,4 @@ def of_skill(skill: Skill, *, actor: Actor) -> Bettering:
         returnable=returnable,
         job=open_job,
         may_improve=skill.current_version_id is not None and evolutions.may_improve(actor),
-        may_roll_back=bool(returnable),
     )

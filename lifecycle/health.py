@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, Subquery
@@ -25,6 +26,12 @@ class Agreement:
     trend: Trend
     points: tuple[float, ...]
     each: int
+
+    @property
+    def rate(self) -> dict[str, Any]:
+        """The newest window, as pages show a rate."""
+        found = self.trend
+        return {"value": found.mean, "n": found.n, "lower": found.lower, "upper": found.upper}
 
     @property
     def in_words(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,7 @@ class Row:
     """One line of the list. `succeeded` is of the skill's own runs in a week, unseen ones too."""
 
     skill: Skill
-    succeeded: Rate
+    succeeded: dict[str, Any]
     agreement: health.Agreement | None
     last_move: StateTransition | None
 
@@ -56,7 +56,7 @@ def rows(skills: Sequence[Skill], now: datetime) -> list[Row]:
     """The lines of one page of the list; four queries."""
     ids = [skill.pk for skill in skills]
     succeeded, moves, found = _week(ids, now), _last_moves(ids), health.agreements(skills)
-    none = Rate.of(0, 0)
+    none = asdict(Rate.of(0, 0))
     return [Row(skill, succeeded.get(skill.pk, none), found.get(skill.pk), moves.get(skill.pk)) for skill in skills]
 
 
@@ -108,7 +108,7 @@ def _flag_words(skill: Skill) -> str:
     return f"Would be flagged by {' or '.join(said)} in its newest {window} ({earned})."
 
 
-def _week(ids: Sequence[UUID], now: datetime) -> dict[UUID, Rate]:
+def _week(ids: Sequence[UUID], now: datetime) -> dict[UUID, dict[str, Any]]:
     """How the skills' own runs of seven days ended."""
     ended = SkillRun.objects.filter(
         skill__in=ids, created_at__gte=now - WEEK, path__in=[RunPath.SKILL, RunPath.SANDBOX]
@@ -118,7 +118,7 @@ def _week(ids: Sequence[UUID], now: datetime) -> dict[UUID, Rate]:
         .values("skill_id")
         .annotate(n=Count("pk"), ok=Count("pk", filter=Q(status=RunStatus.SUCCEEDED)))
     )
-    return {row["skill_id"]: Rate.of(row["ok"], row["n"]) for row in counted}
+    return {row["skill_id"]: asdict(Rate.of(row["ok"], row["n"])) for row in counted}
 
 
 def _last_moves(ids: Sequence[UUID]) -> dict[UUID, StateTransition]:

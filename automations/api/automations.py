@@ -18,6 +18,7 @@ from donna_skills.errors import FieldError, Invalid, PreconditionFailed, Precond
 from donna_skills.rest import etags, openapi, pages
 from donna_skills.rest.auth import ApiRequest, scope
 from donna_skills.rest.idempotency import idempotent
+from lifecycle.api.shapes import NothingIn
 
 router = Router(tags=["automations"])
 READ, WRITE = scope(Scope.AUTOMATIONS_READ), scope(Scope.AUTOMATIONS_WRITE)
@@ -204,7 +205,7 @@ def pause_automation(request: ApiRequest, automation_id: UUID, body: shapes.Auto
     summary="Go on, with failures forgotten and the next start counted from now",
 )
 @idempotent
-def resume_automation(request: ApiRequest, automation_id: UUID) -> Any:
+def resume_automation(request: ApiRequest, automation_id: UUID, body: NothingIn | None = None) -> Any:
     return _detail(automations.resume(access.get(automation_id, actor=request.actor), actor=request.actor))
 
 
@@ -216,7 +217,9 @@ def resume_automation(request: ApiRequest, automation_id: UUID) -> Any:
     summary="One run at once; no schedule moves",
 )
 @idempotent
-def run_automation(request: ApiRequest, automation_id: UUID, response: HttpResponse) -> Any:
+def run_automation(
+    request: ApiRequest, automation_id: UUID, response: HttpResponse, body: NothingIn | None = None
+) -> Any:
     run = automations.run_now(access.get(automation_id, actor=request.actor), actor=request.actor)
     response["Location"] = f"/api/v1/automation-runs/{run.pk}"
     return Status(202, {"run_id": run.pk, "status": run.status})
@@ -230,7 +233,9 @@ def run_automation(request: ApiRequest, automation_id: UUID, response: HttpRespo
     summary="A paused copy under another name",
 )
 @idempotent
-def duplicate_automation(request: ApiRequest, automation_id: UUID, response: HttpResponse) -> Any:
+def duplicate_automation(
+    request: ApiRequest, automation_id: UUID, response: HttpResponse, body: NothingIn | None = None
+) -> Any:
     made = automations.duplicate(access.get(automation_id, actor=request.actor), actor=request.actor)
     response["Location"] = f"/api/v1/automations/{made.pk}"
     return Status(201, _detail(made))

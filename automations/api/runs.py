@@ -15,6 +15,7 @@ from donna_skills.accounts.models import Scope
 from donna_skills.rest import etags, pages
 from donna_skills.rest.auth import ApiRequest, scope
 from donna_skills.rest.idempotency import idempotent
+from lifecycle.api.shapes import NothingIn
 
 router = Router(tags=["automations"])
 READ, WRITE = scope(Scope.AUTOMATIONS_READ), scope(Scope.AUTOMATIONS_WRITE)
@@ -58,7 +59,7 @@ def get_automation_run(request: ApiRequest, run_id: UUID, response: HttpResponse
     summary="End a run that waits or is on",
 )
 @idempotent
-def cancel_automation_run(request: ApiRequest, run_id: UUID) -> Any:
+def cancel_automation_run(request: ApiRequest, run_id: UUID, body: NothingIn | None = None) -> Any:
     return serialize.run_detail_out(
         settlement.cancel(selectors.get_run(run_id, actor=request.actor), actor=request.actor)
     )

@@ -23,12 +23,15 @@ from automations.decisions import planning
 from automations.decisions.planning import Due, Rhythm, Turn
 from automations.models import Automation, AutomationRun, Overlap, RunStatus, RunTrigger
 from automations.services import owners, queue, rhythms
+from donna_skills import entities
 from donna_skills.inserts import PreparedInsert
 from donna_skills.lookups import prepared
 
 logger = logging.getLogger(__name__)
 
 _INSERT = PreparedInsert(AutomationRun)
+# What the row of a queued run has of its own.
+_OWN = ("id", "automation", "scheduled_for", "alone", "not_before")
 _CLOCK = ("next_occurrence", "next_run_at", "last_start")
 # What a turn depends on: automations that have all of it in common share the arithmetic.
 _NEEDED = (
@@ -51,7 +54,10 @@ class Report:
 
 @dataclass
 class _Batch:
-    rows: list[AutomationRun] = field(default_factory=list)
+    queued: list[tuple[Any, ...]] = field(default_factory=list)
+    """The columns of `_OWN`, for each run that is to be carried out."""
+    over: list[AutomationRun] = field(default_factory=list)
+    """Rows that say why nothing is."""
     clocks: list[tuple[Automation, Turn]] = field(default_factory=list)
     broken: list[tuple[Automation, str]] = field(default_factory=list)
 
@@ -81,14 +87,16 @@ def _claim_batch(now: datetime, report: Report, known: dict[Any, Turn]) -> bool:
     with transaction.atomic():
         due = list(_due(now)[:size])
         batch = _decide(due, now, known)
-        _INSERT.insert_many(batch.rows)
+        if batch.queued:
+            _INSERT.insert_like(AutomationRun(trigger=RunTrigger.SCHEDULE, created_at=now), _OWN, batch.queued)
+        _INSERT.insert_many(batch.over)
         _advance(batch.clocks)
         for automation, why in batch.broken:
             owners.set_in_error(automation, why=why, now=now)
     report.claimed += len(due)
     report.broken += len(batch.broken)
-    for row in batch.rows:
-        report.queued += row.status == RunStatus.QUEUED
+    report.queued += len(batch.queued)
+    for row in batch.over:
         report.skipped += row.status == RunStatus.SKIPPED_OVERLAP
         report.missed += row.missed
     return len(due) == size
@@ -110,7 +118,7 @@ def _decide(due: Sequence[Automation], now: datetime, known: dict[Any, Turn]) ->
             # The calendar ends, or its zone is gone from the machine: it would be due at every tick for ever.
             batch.broken.append((automation, str(error)))
             continue
-        batch.rows += _rows(automation, turn, now, on.get(automation.pk, []))
+        _take_turn(batch, automation, turn, now, on.get(automation.pk, []))
         batch.clocks.append((automation, turn))
     return batch
 
@@ -146,24 +154,29 @@ def _open_runs(due: Iterable[Automation]) -> dict[UUID, list[str]]:
     return found
 
 
-def _rows(automation: Automation, turn: Turn, now: datetime, on: Sequence[str]) -> list[AutomationRun]:
-    rows = []
+def _take_turn(batch: _Batch, automation: Automation, turn: Turn, now: datetime, on: Sequence[str]) -> None:
     if turn.missed:
-        rows.append(_missed(automation, turn, now))
+        batch.over.append(_missed(automation, turn, now))
     why = queue.overlaps(automation, on)
+    alone = automation.overlap_policy != Overlap.ALLOW
     for due in turn.runs:
-        row = AutomationRun(
-            automation_id=automation.pk,
-            scheduled_for=due.occurrence,
-            trigger=RunTrigger.SCHEDULE,
-            alone=automation.overlap_policy != Overlap.ALLOW,
-            not_before=due.start,
-            created_at=now,
-        )
         if why and due is turn.runs[0]:
-            row.status, row.reason, row.finished_at = RunStatus.SKIPPED_OVERLAP, why, now
-        rows.append(row)
-    return rows
+            batch.over.append(_skipped(automation, due, why, now))
+        else:
+            batch.queued.append((entities.new_id(), automation.pk, due.occurrence, alone, due.start))
+
+
+def _skipped(automation: Automation, due: Due, why: str, now: datetime) -> AutomationRun:
+    return AutomationRun(
+        automation_id=automation.pk,
+        scheduled_for=due.occurrence,
+        trigger=RunTrigger.SCHEDULE,
+        status=RunStatus.SKIPPED_OVERLAP,
+        reason=why,
+        not_before=due.start,
+        created_at=now,
+        finished_at=now,
+    )
 
 
 def _missed(automation: Automation, turn: Turn, now: datetime) -> AutomationRun:

@@ -78,7 +78,9 @@ def share(request: HttpRequest, automation_id: UUID) -> HttpResponse:
     out = request.POST.get("out", "")
     rows = [one for one in automation.shares.select_related("person", "group") if str(one.pk) != out]
     wanted = [
-        Share(one.level, person=one.person.get_username() if one.person else "", group=one.group.name if one.group else "")
+        Share(
+            one.level, person=one.person.get_username() if one.person else "", group=one.group.name if one.group else ""
+        )
         for one in rows
     ]
     form = ShareForm(request.POST)

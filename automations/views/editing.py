@@ -17,6 +17,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST
 
 from automations import forms_conflicts, selectors, sheets
+from automations.forms import time_zones
 from automations.services import access, automations, proposals
 from automations.sheets import Desk, Sheet
 from automations.views import asking, helping
@@ -71,7 +72,7 @@ def from_words(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def edit(request: HttpRequest, automation_id: UUID) -> HttpResponse:
-    """GET the form as the automation is kept; POST an act. A change made meanwhile by another is shown, never undone."""
+    """GET the form as the automation is kept; POST an act. What another changed meanwhile is shown, never undone."""
     automation = asking.changeable(request, automation_id)
     desk = Desk(automation.owner, asking.actor(request), automation)
     if request.method != "POST":
@@ -129,6 +130,7 @@ def _page(
         "outlook": helping.outlook_of(sheet),
         "cost": selectors.cost_of(automation, timezone.now()) if automation else None,
         "url": url,
+        "time_zones": time_zones(),
         **(more or {}),
     }
     page, fragment = "automations/automation_form.html", "automations/_form.html"
@@ -144,4 +146,3 @@ def _new_desk(request: HttpRequest) -> Desk:
 
 def _capability(name: str) -> Capability | None:
     return Capability.objects.active().select_related("skill").filter(name=name).first() if name else None
-

@@ -23,9 +23,7 @@ _SHOWN_OF_A_REHEARSAL = 20
 _TIMING = ("schedule", "timezone", "spaced", "min_interval_seconds", "preferred_from", "preferred_until")
 
 
-def help_with(
-    request: HttpRequest, desk: Desk, capability: Capability | None
-) -> tuple[Sheet, dict[str, Any]]:
+def help_with(request: HttpRequest, desk: Desk, capability: Capability | None) -> tuple[Sheet, dict[str, Any]]:
     """The form as it was typed with what the act adds; an act that is none adds nothing."""
     act, data = request.POST.get("act", ""), request.POST
     verb, _, about = act.partition(":")
@@ -130,4 +128,3 @@ def _test_channel(sheet: Sheet, wanted: str) -> dict[str, Any]:
     except DonnaError as error:
         return {"tested": {"id": wanted, "error": error.message}}
     return {"tested": {"id": wanted, "said": f"A test of {channel.name} is on its way."}}
-

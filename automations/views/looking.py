@@ -1,4 +1,4 @@
-"""The pages that show automations: the list, one with its runs and reasons, one run, and the home page's line."""
+"""The pages that show automations: the list, one with its runs and reasons, and one run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.utils import timezone
 
 from automations import automation_pages, selectors
@@ -34,7 +33,7 @@ def automation_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(selectors.automation_list(actor, **chosen), PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "lines": automation_pages.lines(list(page.object_list)),
+        "rows": automation_pages.rows(list(page.object_list)),
         "filters": filters,
         "attention": selectors.attention(actor),
         "may_create": access.may_create(actor),
@@ -98,7 +97,9 @@ def shown_run(request: HttpRequest, run: AutomationRun, *, refusal: DonnaError |
         "refusal": refusal,
     }
     page, part = "automations/run_detail.html", "automations/_run.html"
-    return fragments.either(request, page=page, fragment=part, context=context, status=refusal.status if refusal else 200)
+    return fragments.either(
+        request, page=page, fragment=part, context=context, status=refusal.status if refusal else 200
+    )
 
 
 @login_required
@@ -108,13 +109,6 @@ def run_progress(request: HttpRequest, run_id: UUID) -> HttpResponse:
     if not fragments.wanted(request):
         return redirect("automation_run", run_id=run.pk)
     return render(request, "automations/_run_line.html", {"run": run})
-
-
-def home_panel(request: HttpRequest) -> str:
-    """The home page's line (settings.HOME_PANELS); nothing for somebody who has none to look at."""
-    actor = asking.actor(request)
-    found = selectors.attention(actor)
-    return render_to_string("automations/_home.html", {"attention": found})
 
 
 def _channels(automation: Automation) -> list[Any]:

@@ -201,10 +201,10 @@ class Trial:
     def _passes(self, answered: Answered) -> bool | None:
         if answered.agreement is None:
             return None
-        return exact(answered.agreement) >= exact(knobs().degradation_agreement_threshold)
+        return is_right(answered.agreement)
 
     def _passed_then(self, case: str) -> bool:
-        return exact(self._cases[case].agreement or 0.0) >= exact(knobs().degradation_agreement_threshold)
+        return is_right(self._cases[case].agreement or 0.0)
 
     def _line(self, case: str, answered: Answered) -> dict[str, Any]:
         return {
@@ -257,13 +257,19 @@ class Trial:
             self.progress(stage, _STAGES, message)
 
 
+def is_right(agreement: float) -> bool:
+    """Whether one answer is as good as trust asks of the mean. A skill slips by answers that are half right, so half
+    right is not mended."""
+    return exact(agreement) >= exact(knobs().shadow_primary_promotion_agreement_rate)
+
+
 def recent_successes(version: SkillVersion, *, now: datetime) -> list[SkillRun]:
     """The newest answers of the last days that nobody doubts: the reference's own, and those of this version that were
     compared with the reference and agreed; none that was corrected. What was never compared may be wrong already, and
     would hold the mistake up as the measure."""
     limits = knobs()
     agreed = Divergence.objects.judged().filter(
-        run=OuterRef("pk"), agreement__gte=limits.degradation_agreement_threshold
+        run=OuterRef("pk"), agreement__gte=limits.shadow_primary_promotion_agreement_rate
     )
     corrected = Correction.objects.filter(run=OuterRef("pk"))
     own = Q(version=version, path__in=[RunPath.SKILL, RunPath.SANDBOX]) & Q(Exists(agreed))

@@ -130,7 +130,7 @@ def _concern(one: home_selectors.Concern) -> dict[str, Any]:
         "shape": ui.SHAPES[tone],
         "tone": tone,
         "word": word,
-        "agreement": _rate(one.agreement.trend) if one.agreement else None,
+        "agreement": one.agreement.rate if one.agreement else None,
     }
 
 
@@ -197,7 +197,3 @@ def _night(now: datetime) -> dict[str, Any]:
 
 def _counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
-
-
-def _rate(trend: Any) -> dict[str, Any]:
-    return {"value": trend.mean, "n": trend.n, "lower": trend.lower, "upper": trend.upper}

@@ -33,7 +33,7 @@ def skill_list(request: HttpRequest) -> HttpResponse:
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": skill_pages.rows(page.object_list, timezone.now()),
+        "rows": skill_pages.rows(list(page), timezone.now()),
         "filters": [
             {"name": "state", "label": "State", "choices": State.choices, "value": state},
             {"name": "q", "label": "Name or description", "value": text},

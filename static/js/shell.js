@@ -4,6 +4,7 @@
   "use strict";
 
   const YEAR_S = 31536000;
+  const PANELS = "details.person[open], details.act[open]";
   const THEME_WORDS = { system: "System", light: "Light", dark: "Dark" };
 
   const announce = (sentence, tone = "blue") => {
@@ -48,7 +49,7 @@
       setTimeout(() => (id.textContent = shown), 1200);
       return;
     }
-    for (const panel of document.querySelectorAll("details.person[open]")) {
+    for (const panel of document.querySelectorAll(PANELS)) {
       if (!panel.contains(event.target)) panel.open = false;
     }
   });
@@ -63,11 +64,24 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    const panel = document.querySelector("details.person[open]");
+    const panel = document.querySelector(PANELS);
     if (event.key !== "Escape" || !panel) return;
     panel.open = false;
     panel.querySelector("summary").focus();
   });
+
+  // The address says which part of a page is shown (see .tabbed): its tab says so, too.
+  const markTabs = () => {
+    for (const tabs of document.querySelectorAll("[data-tabs]")) {
+      const shown = [...tabs.nextElementSibling.children].find((part) => part.checkVisibility());
+      for (const tab of tabs.querySelectorAll("a")) {
+        if (tab.hash === `#${shown?.id}`) tab.setAttribute("aria-current", "true");
+        else tab.removeAttribute("aria-current");
+      }
+    }
+  };
+  window.addEventListener("hashchange", markTabs);
+  markTabs();
 
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();

@@ -24,6 +24,10 @@ COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"], "resultTypes": [
 SIZES = """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
     .map(entry => [entry.name, entry.encodedBodySize])"""
 
+STICKS_OUT = """() => [...document.querySelectorAll('main *')]
+    .filter(one => one.getBoundingClientRect().right > innerWidth && !one.closest('.table-scroll, pre'))
+    .map(one => one.outerHTML.slice(0, 120)).at(-1)"""
+
 
 def test_every_page_can_be_read_by_everybody(visit: Any, demo_people: str) -> None:
     world.build()
@@ -58,7 +62,7 @@ def _faults(page: Page) -> list[str]:
     found += [f"in dark: {said}" for said in _grave(page, COLOURS)]
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     if wider := overflow(page):
-        found.append(f"is {wider} px wider than a phone")
+        found.append(f"is {wider} px wider than a phone: {page.evaluate(STICKS_OUT)}")
     page.set_viewport_size(DESK)  # type: ignore[arg-type]
     if (weight := _weight(page)) > HEAVIEST_BYTES:
         found.append(f"weighs {weight:,} bytes")

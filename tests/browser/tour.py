@@ -21,7 +21,7 @@ from donna_skills.jobs.models import JobRun
 from donna_skills.notifications.models import Channel, Delivery, Notification
 from lifecycle.models import Candidate, Capability, Review, Skill, SkillRun, SkillVersion
 
-ELSEWHERE = ("admin/", "api/")
+ELSEWHERE = ("admin/", "api/", "automations/")
 """The admin and the API have tours of their own."""
 OF_EACH_KIND = {"skill_detail", "review_detail", "run_detail", "job_detail", "automation_detail"}
 """These pages look different for each kind of row; of the others one is like the next."""

@@ -70,7 +70,7 @@ def test_every_operation_says_what_it_is_takes_and_gives(schema: Any):
         for status, answer in operation["responses"].items():
             assert answer["description"] and (status == "304" or answer["content"]), (name, status)
             if status.startswith("2"):
-                assert "$ref" in answer["content"]["application/json"]["schema"], (name, status)
+                assert {"$ref", "title"} & answer["content"]["application/json"]["schema"].keys(), (name, status)
 
 
 def test_every_failure_is_a_problem_and_each_says_when_to_come_back(schema: Any):

@@ -56,6 +56,8 @@ def test_the_whole_loop_closes_and_the_api_tells_it(client: Client) -> None:
     assert any(one["agreement"] < 1 for one in judged) and any(one["agreement"] == 1 for one in judged)
     [evolution] = api.items(f"skills/{skill.pk}/evolutions")
     assert (evolution["status"], evolution["from_version"], evolution["to_version"]) == ("accepted", 1, 2)
+    mended = next(move for move in moves if (move["from_state"], move["to_state"]) == ("degraded", "draft"))
+    assert mended["evidence"]["fixes"] > 0 and mended["evidence"]["breaks"] == 0
     nights = [job for job in api.items("jobs") if job["kind"] == "lifecycle.nightly"]
     assert len(nights) == 3 and {job["status"] for job in nights} == {"succeeded"}
     [candidate] = api.items("skill-candidates", status="drafted")

@@ -24,8 +24,14 @@ def _page(template: str, context: Any) -> Any:
 
 
 def _many_skills() -> dict[str, Any]:
-    rows = [samples.skill(f"skill_{state}", state) for state in samples.State] * 12
-    return {"skills": samples.page(rows, per_page=20, number=2)}
+    skills = [samples.skill(f"skill_{state}", state) for state in samples.State] * 12
+    page = samples.page(skills, per_page=20, number=2)
+    return {
+        "page": page,
+        "rows": [samples.skill_row(skill) for skill in page],
+        "filters": samples.run_filters()[:1],
+        "narrowed": True,
+    }
 
 
 def _many_runs() -> dict[str, Any]:
@@ -34,6 +40,11 @@ def _many_runs() -> dict[str, Any]:
 
 def broken(request: HttpRequest) -> HttpResponse:
     raise RuntimeError("a fault of ours")
+
+
+def elsewhere(request: HttpRequest, **_: Any) -> HttpResponse:
+    """Where links of the sample pages lead."""
+    return HttpResponse("")
 
 
 def forbidden(request: HttpRequest) -> HttpResponse:
@@ -66,7 +77,13 @@ urlpatterns = [
     path("answered/", _page("lifecycle/try.html", lambda: samples.try_it(answered=True))),
     path("skills/", _page("lifecycle/skill_list.html", _many_skills), name="skill_list"),
     path("skills/<slug:name>/", _page("lifecycle/skill_detail.html", samples.skill_page), name="skill_detail"),
-    path("no-skills/", _page("lifecycle/skill_list.html", lambda: {"skills": samples.page([])})),
+    path("skills/<slug:name>/comparisons/", elsewhere, name="comparison_list"),
+    path("skills/<slug:name>/diff/", elsewhere, name="version_diff"),
+    path("capabilities/<slug:name>/", elsewhere, name="capability_detail"),
+    path("review/", elsewhere, name="review_queue"),
+    path("review/<uuid:review_id>/", elsewhere, name="review_detail"),
+    path("budget/", elsewhere, name="budget"),
+    path("no-skills/", _page("lifecycle/skill_list.html", lambda: {"page": samples.page([]), "rows": []})),
     path("runs/", _page("lifecycle/run_list.html", _many_runs), name="run_list"),
     path("runs/<uuid:run_id>/", _page("lifecycle/run_detail.html", samples.run_page), name="run_detail"),
     path(

@@ -137,30 +137,57 @@ def home(*, empty: bool = False) -> dict[str, Any]:
             "done": False,
         },
     ]
-    spend = {"today": Decimal("3.10"), "limit": Decimal(20), "month": Decimal("41.7"), "month_limit": Decimal(300)}
-    if empty:
-        spend.update(today=Decimal(0), month=Decimal(0))
     rate = {"value": 0.9123, "n": 63, "lower": 0.84, "upper": 0.95}
-    rows = [
-        {
-            "name": f"a_skill_in_{state.value}",
-            "state": state.value,
-            "version": 4,
-            "runs_7d": 412,
-            "ok_rate": rate,
-            "url": "/skills/",
-        }
-        for state in State
-    ]
+    nothing = {"value": None, "n": 0, "lower": 0.0, "upper": 1.0}
+    today = {
+        "spent": Decimal(0 if empty else "3.10"),
+        "limit": Decimal(20),
+        "month": Decimal(0 if empty else "41.7"),
+        "month_limit": Decimal(300),
+        "days": [Decimal(0)] * 7 if empty else [Decimal(day) for day in (2, 3, 1, 4, 2, 0, 3)],
+        "days_words": "Spent a day, the last 7 days",
+        "runs": nothing if empty else {**rate, "n": 412},
+        "saved": None if empty else Decimal("41.2"),
+        "saved_days": 30,
+    }
+    drafts = {"count": 3, "text": "drafts", "oldest": NOW - timedelta(days=2), "url": "/review/?kind=draft"}
+    slipping = {
+        "name": "parse_task", "url": "/skills/parse_task/", "shape": "▲", "tone": "amber", "word": "", "agreement": rate
+    }  # fmt: skip
     return {
         "next_steps": steps_to_take,
-        "skills": [] if empty else rows,
-        "runs": [] if empty else runs(),
-        "spend": spend,
-        "today": {"value": None, "n": 0, "lower": 0.0, "upper": 1.0} if empty else {**rate, "n": 412},
-        "needs_you": []
-        if empty
-        else [{"count": 3, "text": "drafts wait for a decision, the oldest for 2 days", "url": "/skills/"}],
+        "needs": {
+            "count": 0 if empty else 3,
+            "lines": [] if empty else [drafts],
+            "to_fix": 0 if empty else 2,
+            "may_decide": True,
+            "next_url": "" if empty else "/review/",
+        },
+        "live": {
+            "counts": [] if empty else [{"count": 5, "text": "trusted", "state": "trusted"}],
+            "concerns": [] if empty else [slipping],
+            "rest": [] if empty else ["All others steady."],
+        },
+        "today": today,
+        "night": {"hour": 3},
+        "lines": [],
+        "moves": [] if empty else skill_page()["transitions"],
+    }
+
+
+def skill_row(one: Skill) -> dict[str, Any]:
+    rate = {"value": 0.9123, "n": 30, "lower": 0.84, "upper": 0.95}
+    agreement = {
+        "points": (0.95, 0.93, 0.9),
+        "in_words": "Mean agreement, 6 comparisons a point",
+        "rate": rate,
+        "trend": {"direction": "down"},
+    }
+    return {
+        "skill": one,
+        "succeeded": {**rate, "n": 412},
+        "agreement": agreement if one.current_version else None,
+        "last_move": skill_page()["transitions"][0],
     }
 
 
@@ -197,7 +224,13 @@ def skill_page(state: str = State.SHADOW_PRIMARY) -> dict[str, Any]:
             {"path": "SKILL.md", "text": f"# parse_task\n\n{HOSTILE}\n"},
             {"path": "skill.yaml", "text": "name: parse_task\n"},
         ],
-        "why_not": {"next_state": State.TRUSTED, "progress": "12 of 30 comparisons", "unmet": unmet},
+        "meaning": "It answers, and every answer is compared with the reference.",
+        "curl": "curl http://127.0.0.1:8000/api/v1/runs",
+        "comparisons": [],
+        "outlook": {
+            "why_not": {"next_state": State.TRUSTED, "progress": "12 of 30 comparisons", "unmet": unmet},
+            "flag": "Would be flagged by a mean agreement below 0.82 in its newest 30 (its baseline is 0.93, n 100).",
+        },
     }  # fmt: skip
 
 

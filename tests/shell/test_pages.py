@@ -108,8 +108,9 @@ def test_a_newcomer_is_told_where_to_start_and_what_will_fill_the_page(get: Any)
         "Try a skill",
         "Look at its run",
         "Connect a bot",
-        "No runs yet",
+        "No runs yet today",
         "No skills yet",
+        "No skill has moved yet",
     ):
         assert sentence in text
 

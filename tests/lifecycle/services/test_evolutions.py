@@ -315,8 +315,8 @@ def test_a_success_that_somebody_doubts_is_none(models):
     skill = builders.skill(State.TRUSTED)
     now = timezone.now()
     native = builders.run(skill, path=RunPath.NATIVE)
-    agreed = builders.divergence(skill, 0.5).run
-    builders.divergence(skill, 0.49)
+    agreed = builders.divergence(skill, 0.85).run
+    builders.divergence(skill, 0.84)
     builders.run(skill)  # never compared
     builders.run(skill, path=RunPath.NATIVE, degraded=True)
     builders.run(skill, path=RunPath.NATIVE, created_at=now - timedelta(days=31))
