@@ -7,11 +7,14 @@ SERVICES_DATABASE_URL ?= postgres://postgres@127.0.0.1:5432/postgres
 SERVICES_REDIS_URL ?= redis://127.0.0.1:6379/9
 PYTEST_WORKERS ?= 2
 
-.PHONY: run demo test test-services checks lint types format lock bench clean help
+.PHONY: run demo test test-services checks lint types format lock bench screenshots clean help
 .DEFAULT_GOAL := help
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+# The demo's shop and feed are served by the application itself: here, and for web tools of this machine alone.
+run demo: export DONNA_DEMO_SITE ?= 127.0.0.1:$(or $(PORT),8000)
 
 run: $(READY) ## set everything up and start web, worker and scheduler; PORT, BIND, DONNA_DEMO=yes|no
 	@$(PYTHON) manage.py prepare --serve
@@ -47,9 +50,15 @@ bench: $(READY) ## measure: one JSON line each
 	$(PYTHON) -m bench.ingest
 	$(PYTHON) -m bench.execute
 	$(PYTHON) -m bench.packages
+	$(PYTHON) -m bench.tick
+	$(PYTHON) -m bench.drain
+	$(PYTHON) -m bench.lag
 	$(PYTHON) -m bench.nightly
 	$(PYTHON) -m bench.fixtures
 	$(PYTHON) -m bench.review
+
+screenshots: $(READY) ## look at every page: pictures in tests/artefacts, the best in docs/screenshots
+	$(PYTHON) -m tests.browser.screenshots
 
 lock: $(READY) ## pin every package of pyproject.toml with its hashes
 	@$(PYTHON) -m venv .venv-tools && .venv-tools/bin/python -m pip --disable-pip-version-check install --quiet uv

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from automations import selectors, words
@@ -21,12 +22,15 @@ from automations.services import access, proposals, rhythms
 from donna_skills import charts, panels
 from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.models import User
+from donna_skills.audit.models import AuditEvent
 from donna_skills.errors import DonnaError
 from donna_skills.jobs import heartbeat
 from donna_skills.notifications.models import Channel
 
 _LATE = timedelta(minutes=2)
 _FOLLOW_UPS = 50
+_CHANGES_READ = 200
+_CHANGES = tuple(f"automation.{verb}" for verb in ("updated", "paused", "resumed", "shared", "deleted"))
 _LEAF_LEVELS = ("<", "<=", ">", ">=", "==")
 
 
@@ -215,10 +219,24 @@ def alert_levels(conditions: Any, field: str) -> list[tuple[Mapping[str, Any], f
     return found
 
 
-def trace_of(run: AutomationRun) -> list[words.Clause]:
-    """Its clauses in words; what each was held against only while the conditions are still those that judged it."""
-    unchanged = run.finished_at is not None and run.automation.updated_at <= run.finished_at
-    return words.trace(run.trace, run.automation.alert_conditions if unchanged else None)
+def traces(automation: Automation, runs: Sequence[AutomationRun]) -> list[list[words.Clause]]:
+    """The clauses of each run in words; what they were held against only where the conditions are still those that
+    judged it. One query for all."""
+    since = conditions_since(automation)
+    return [_trace(run, automation, since) for run in runs]
+
+
+def conditions_since(automation: Automation) -> datetime:
+    """Since when its conditions have been what they are; from the audit log, for no row of ours says it."""
+    changes = _changes(automation).filter(action="automation.updated").values_list("at", "data")
+    about = {"alert_conditions", "capability"}
+    changed = (at for at, data in changes[:_CHANGES_READ] if about & set(data.get("changed", ())))
+    return next(changed, automation.created_at)
+
+
+def last_change(automation: Automation) -> AuditEvent | None:
+    """Who changed it last, and when."""
+    return _changes(automation).filter(action__in=_CHANGES).first()
 
 
 def channels_of(owner: User) -> list[Channel]:
@@ -241,6 +259,15 @@ def _zone(automation: Automation) -> tzinfo:
         return clocks.zone(automation.timezone)
     except ValueError:
         return UTC
+
+
+def _changes(automation: Automation) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(subject_type="automation", subject_id=str(automation.pk)).order_by("-seq")
+
+
+def _trace(run: AutomationRun, automation: Automation, since: datetime) -> list[words.Clause]:
+    known = run.finished_at is not None and since <= run.finished_at
+    return words.trace(run.trace, automation.alert_conditions if known else None)
 
 
 def _standing(automation: Automation, now: datetime) -> str:

@@ -17,6 +17,7 @@ from django.urls import reverse_lazy
 from automations import words
 from automations.models import Automation, CatchUp, Overlap, ShareLevel, Trigger
 from donna_skills.errors import FieldError
+from lifecycle import forms as inputs_forms
 
 PRESETS: tuple[tuple[str, str], ...] = (
     ("hour", "every hour"),
@@ -228,13 +229,18 @@ def time_zones() -> list[str]:
 def read_json(text: str) -> Any:
     """Raises a ValidationError with the line and the column."""
     try:
-        return json.loads(text, parse_constant=_refuse)
+        found = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
         raise forms.ValidationError(
             f"This is not valid JSON: {error.msg.lower()}, in line {error.lineno}, column {error.colno}."
         ) from None
     except (ValueError, RecursionError):
         raise forms.ValidationError("This is not valid JSON.") from None
+    try:
+        inputs_forms.require_storable(found)
+    except ValueError as error:
+        raise forms.ValidationError(str(error)) from None
+    return found
 
 
 def shown_json(value: Any) -> str:

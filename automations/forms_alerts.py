@@ -1,4 +1,4 @@
-"""The alert builder: rows of a form to a condition and back. What rows cannot say stays JSON. Pure."""
+"""The alert builder: rows of a form to a condition and back. What rows cannot say stays JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from automations.decisions import conditions as trees
 from donna_skills.errors import FieldError
+from lifecycle import forms as inputs_forms
 
 MOST_ROWS = 20
 OPERATORS: tuple[tuple[str, str], ...] = (
@@ -197,6 +198,10 @@ def _row(leaf: Mapping[str, Any]) -> Row:
 
 def _leaf(row: Row, kinds: frozenset[str]) -> tuple[dict[str, Any], str]:
     leaf: dict[str, Any] = {"field": row.field, "op": row.op}
+    try:
+        inputs_forms.require_storable([row.field, row.value])
+    except ValueError as error:
+        return leaf, str(error)
     if not row.field:
         return leaf, "Say which value of the answer it is about."
     if row.op not in trees.OPERATORS:
@@ -222,9 +227,11 @@ def _typed(text: str, kinds: frozenset[str]) -> Any:
     if kinds == _TEXT_ONLY:
         return text
     try:
-        return json.loads(text, parse_constant=_refuse)
+        found = json.loads(text, parse_constant=_refuse)
+        inputs_forms.require_storable(found)
     except (ValueError, RecursionError):
         return text
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Two people change one automation: what each of them changed, and a form that keeps what was typed. Pure."""
+"""Two people change one automation: what each of them changed, and a form that keeps what was typed."""
 
 from __future__ import annotations
 

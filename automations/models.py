@@ -62,7 +62,7 @@ class AutomationQuerySet(models.QuerySet["Automation"]):
         return self.exclude(status=Status.DELETED)
 
     def due(self, now: object) -> AutomationQuerySet:
-        """Only active ones on a schedule have a next run: the table's constraint says so, and the index is all of it."""
+        """Only active ones on a schedule have a next run: the table's constraint says so, and the index is enough."""
         return self.filter(next_run_at__lte=now)
 
     def for_page(self) -> AutomationQuerySet:

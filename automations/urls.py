@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from automations.views import acting, editing, looking
+from automations.views import acting, demo, editing, looking
 
 urlpatterns = [
     path("automations/", looking.automation_list, name="automation_list"),
@@ -20,4 +20,5 @@ urlpatterns = [
     path("automations/<uuid:automation_id>/share/", acting.share, name="share_automation"),
     path("automations/<uuid:automation_id>/delete/", acting.delete, name="automation_delete"),
     path("automations/<uuid:automation_id>/<slug:act>/", acting.change, name="change_automation"),
+    path("demo/<path:path>", demo.page, name="demo_page"),
 ]

@@ -1,4 +1,4 @@
-"""Automations in words: what a condition asks, what a run's trace says, and how long a number of seconds is. Pure."""
+"""Automations in words: what a condition asks, what a run's trace says, and how long a number of seconds is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from automations.services import texts
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+_LONGEST_SPAN = 366 * 86_400
 _SPAN = re.compile(r"(\d{1,9})\s*(s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?|d|days?)?", re.ASCII | re.IGNORECASE)
 _SAID = {
     "==": "is {}",
@@ -53,7 +54,10 @@ def read_span(text: str) -> int:
     found = _SPAN.fullmatch(text.strip())
     if found is None:
         raise ValueError("Write a length of time such as 90 s, 15 min, 2 h or 1 d.")
-    return int(found[1]) * dict(_UNITS)[_unit(found[2] or "s")]
+    seconds = int(found[1]) * dict(_UNITS)[_unit(found[2] or "s")]
+    if seconds > _LONGEST_SPAN:
+        raise ValueError("The longest length of time is 366 d.")
+    return seconds
 
 
 def condition(node: Any) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 
 import django
 
@@ -30,6 +31,7 @@ from lifecycle.services import capabilities, transitions, versions, walks  # noq
 from lifecycle.states import Reason, State  # noqa: E402
 
 _PATIENCE_S = 900
+_WARM_S = 8
 _PACKAGE = {
     "skill.yaml": (
         b"capability_name: nothing\nversion: '1'\ndescription: Nothing.\nsteps:\n  - name: look\n    kind: tool\n"
@@ -46,14 +48,14 @@ _PACKAGE = {
 
 def ours(count: int) -> None:
     fill(count)
-    with process("qcluster"):
-        time.sleep(5)
-        began = time.perf_counter()
+    with process("qcluster") as cluster:
+        time.sleep(_WARM_S)
+        before, began = used(cluster.pid), time.perf_counter()
         tick.run(timezone.now())
         wait(lambda: not AutomationRun.objects.filter(status__in=OPEN).exists() and AutomationRun.objects.exists())
-        seconds = time.perf_counter() - began
+        seconds, cpu = time.perf_counter() - began, used(cluster.pid) - before
     done = AutomationRun.objects.filter(status="succeeded").count()
-    said({"per_s": round(count / seconds, 1), "seconds": round(seconds, 2), "succeeded": done})
+    said(figures(count, seconds, cpu) | {"succeeded": done})
 
 
 def bare(count: int) -> None:
@@ -61,14 +63,34 @@ def bare(count: int) -> None:
     from django_q.models import OrmQ
     from django_q.tasks import async_task
 
-    with process("qcluster"):
-        time.sleep(5)
-        began = time.perf_counter()
+    with process("qcluster") as cluster:
+        time.sleep(_WARM_S)
+        before, began = used(cluster.pid), time.perf_counter()
         for _ in range(count):
             async_task("math.sqrt", 4)
         wait(lambda: not OrmQ.objects.exists())
-        seconds = time.perf_counter() - began
-    said({"per_s": round(count / seconds, 1), "seconds": round(seconds, 2)})
+        seconds, cpu = time.perf_counter() - began, used(cluster.pid) - before
+    said(figures(count, seconds, cpu))
+
+
+def figures(count: int, seconds: float, cpu: float) -> dict[str, float]:
+    return {
+        "per_s": round(count / seconds, 1),
+        "seconds": round(seconds, 2),
+        "processor_ms_each": round(cpu / count * 1000, 2),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def used(group: int) -> float:
+    """Seconds of processor time that the living processes of a group have used."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def lag(count: int, *, seconds: float = 60.0) -> None:

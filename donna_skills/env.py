@@ -46,6 +46,15 @@ def names(name: str, default: str = "") -> list[str]:
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
+def loopback(name: str) -> str:
+    """host:port on this machine, or empty: an address that others have is refused."""
+    site = text(name)
+    host, _, port = site.rpartition(":")
+    if site and not (host in {"127.0.0.1", "localhost"} and port.isdecimal() and 0 < int(port) < 65_536):
+        raise ImproperlyConfigured(f"{name}={site} is no address of this machine: 127.0.0.1:8000, for example.")
+    return site
+
+
 def folder(name: str, default: Path) -> Path:
     path = Path(text(name)) if text(name) else default
     if not path.is_dir():

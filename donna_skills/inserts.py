@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, models
 
 from donna_skills.lookups import prepared
 
@@ -35,6 +35,13 @@ class PreparedInsert(Generic[M]):
             stored: bool = cursor.rowcount == 1
         return stored
 
+    def create(self, instance: M) -> M:
+        """Store the row, as `objects.create` does but for signals. Raises IntegrityError when another is in its way."""
+        if not self.insert(instance):
+            raise IntegrityError(f"A row that is there already stands in the way of {instance!r}.")
+        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+        return instance
+
     def insert_many(self, instances: Iterable[M]) -> None:
         """Store the rows, without those that a row which is there already stands in the way of."""
         rows = [self._values(instance) for instance in instances]
@@ -43,18 +50,22 @@ class PreparedInsert(Generic[M]):
                 cursor.executemany(self._statement, rows)
 
     def insert_like(self, example: M, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Store rows that are as the example but for the fields named, whose values each row holds in that order.
+        """Store rows that are as the example but for the fields named, whose values each row holds in that order:
+        ids, times, numbers, texts.
 
         For thousands of rows that have most in common: what they share is made ready for the database once.
         """
         shared = self._values(example)
         places = [[field.name for field in self._fields].index(name) for name in names]
         fields, database = [self._sources[place] for place in places], connections[DEFAULT_DB_ALIAS]
+        ready: list[dict[Any, Any]] = [{} for _ in names]  # rows have times in common, and making one ready is dear
         values = []
         for row in rows:
             one = shared.copy()
-            for place, field, value in zip(places, fields, row, strict=True):
-                one[place] = field.get_db_prep_save(value, database)
+            for place, field, value, known in zip(places, fields, row, ready, strict=True):
+                if value not in known:
+                    known[value] = field.get_db_prep_save(value, database)
+                one[place] = known[value]
             values.append(one)
         if values:
             with prepared() as cursor:

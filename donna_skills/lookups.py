@@ -50,10 +50,13 @@ def _prepared_cursor_class() -> Any:
 
 
 class UniqueLookup(Generic[M]):
-    """`UniqueLookup(ApiToken, "digest").get(value)`; make it at module level, so that it is prepared once."""
+    """`UniqueLookup(ApiToken, "digest").get(value)`; make it at module level, so that it is prepared once.
 
-    def __init__(self, model: type[M], field: str) -> None:
-        self._model, self._field = model, field
+    With `lock` the row is held until the transaction ends, where the database can hold one row.
+    """
+
+    def __init__(self, model: type[M], field: str, *, lock: bool = False) -> None:
+        self._model, self._field, self._lock = model, field, lock
 
     def get(self, value: Any) -> M | None:
         """The instance, or None."""
@@ -76,6 +79,8 @@ class UniqueLookup(Generic[M]):
         columns = ", ".join(quote(str(field.column)) for field in fields)
         wanted = quote(str(self._model._meta.get_field(self._field).column))  # type: ignore[union-attr]
         statement = f"SELECT {columns} FROM {quote(self._model._meta.db_table)} WHERE {wanted} = %s"  # noqa: S608
+        if self._lock and connection.features.has_select_for_update:
+            statement += " FOR UPDATE"
         converters = [(index, convert) for index, field in enumerate(fields) for convert in _converters(field)]
         return statement, [str(field.attname) for field in fields], converters
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from donna_skills.accounts.roles import Permission, may
 
@@ -53,13 +57,20 @@ class Item:
     icon: str
     symbol: str
     active: bool
+    url_name: str = ""
+
+    @cached_property
+    def waiting(self) -> int:
+        """How much waits there for a person; none is asked for where settings.MENU_COUNTS names nobody."""
+        counter = settings.MENU_COUNTS.get(self.url_name)
+        return import_string(counter)(timezone.now()) if counter else 0
 
 
 def items(user: User | AnonymousUser, *, path: str) -> list[Item]:
     """What `user` may open, with the entry that `path` lies under marked as the active one."""
     found = [(entry, url) for entry in ENTRIES if _may_open(user, entry) and (url := address(entry.url_name))]
     active = _deepest([url for _, url in found], path)
-    return [Item(entry.label, url, entry.icon, entry.symbol, url == active) for entry, url in found]
+    return [Item(entry.label, url, entry.icon, entry.symbol, url == active, entry.url_name) for entry, url in found]
 
 
 def address(url_name: str) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 _DEEPEST = 4
 _WIDEST_TABLE = 8
+_NAMES = ("label", "title", "name")
+"""What an object of a list is headed with, the first that it has."""
 _ABBREVIATIONS = {"usd": "USD", "id": "id", "utc": "UTC", "n": "n", "url": "address", "ms": "ms", "ci": "interval"}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -44,7 +46,7 @@ class Part:
 
 
 def part(content: Mapping[str, Any], *, heading: str = "", path: str = "report", depth: int = 0) -> Part:
-    """Values become facts, lists of objects tables, and objects parts; what lies too deep stays JSON."""
+    """Values become facts, lists of flat objects tables, other objects parts; what lies too deep stays JSON."""
     found = Part(heading=heading, path=path)
     for key, value in content.items():
         label, where = words(str(key)), f"{path}-{len(found.parts)}"
@@ -52,6 +54,8 @@ def part(content: Mapping[str, Any], *, heading: str = "", path: str = "report",
             found.parts.append(part(value, heading=label, path=where, depth=depth + 1))
         elif _is_table(value):
             found.tables.append(_table(label, value))
+        elif _are_objects(value) and depth + 1 < _DEEPEST:
+            found.parts.append(_list(value, heading=label, path=where, depth=depth + 1))
         else:
             found.facts.append((label, _cell(str(key), value)))
     return found
@@ -64,11 +68,36 @@ def words(key: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _list(rows: Sequence[Mapping[str, Any]], *, heading: str, path: str, depth: int) -> Part:
+    """A part for each object, headed by what names it; the counts inside are one fact."""
+    inner = []
+    for number, row in enumerate(rows):
+        name = next((key for key in _NAMES if isinstance(row.get(key), str) and row[key]), "")
+        content = {key: _in_words(value) for key, value in row.items() if key != name}
+        named = row[name] if name else str(number + 1)
+        inner.append(part(content, heading=named, path=f"{path}-{number}", depth=depth + 1))
+    return Part(heading=heading, path=path, parts=inner)
+
+
+def _in_words(value: Any) -> Any:
+    """`{"found": 4, "dismissed": 1}` as "4 found, 1 dismissed"; anything else as it is."""
+    if isinstance(value, Mapping) and value and all(type(one) is int for one in value.values()):
+        return ", ".join(f"{count} {words(str(key)).lower()}" for key, count in value.items())
+    return value
+
+
 def _is_table(value: Any) -> bool:
-    """A list of objects of which none is too wide to stand in a row."""
+    """A list of flat objects of which none is too wide to stand in a row."""
+    if not _are_objects(value) or len(_columns(value)) > _WIDEST_TABLE:
+        return False
+    return not any(isinstance(one, Mapping) or _are_objects(one) for row in value for one in row.values())
+
+
+def _are_objects(value: Any) -> bool:
+    """A list of nothing but objects, and not an empty one."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or not value:
         return False
-    return all(isinstance(row, Mapping) for row in value) and len(_columns(value)) <= _WIDEST_TABLE
+    return all(isinstance(row, Mapping) for row in value)
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "donna_skills.loginfirst.LogInFirst",
 ]
 
 ROOT_URLCONF = "donna_skills.urls"
@@ -215,6 +216,15 @@ JOB_HANDLERS: dict[str, str] = {
     "lifecycle.evolve": "lifecycle.services.evolutions.work",
     "lifecycle.verify": "lifecycle.services.verify.carry_out",
 }
+# What pages call them.
+JOB_NAMES: dict[str, str] = {
+    "lifecycle.draft": "Draft of a skill",
+    "audit.verify": "Check of the audit log",
+    "notifications.deliver": "Delivery of messages",
+    "lifecycle.nightly": "Night's work",
+    "lifecycle.evolve": "Evolution of a skill",
+    "lifecycle.verify": "Check of a version",
+}
 # Kinds that may take longer than the cluster's timeout, in seconds.
 JOB_TIMEOUTS_S: dict[str, int] = {
     "lifecycle.draft": 3600,
@@ -281,9 +291,18 @@ CONFIGURATIONS: list[tuple[str, str, str, str]] = [
     ("Models", "models.yaml", "", "donna_skills.llm.routing.Routes"),
 ]
 
+# --- The demo world -------------------------------------------------------------------------------------------------
+# What apps above add to `manage.py demo`: dotted names of functions of (cast, *, today, say).
+DEMO_PARTS: list[str] = ["automations.demo.story.tell"]
+# host:port of this application on its own machine: there are the demo's shop and feed, and web tools may go there.
+# Empty where there is no demo: nothing is served, and the guard lets nobody in.
+DEMO_SITE = env.loopback("DONNA_DEMO_SITE")
+
 # --- The shell ----------------------------------------------------------------------------------------------------
 # Lines that apps above the home page's own add to it: dotted names of functions that donna_skills/panels.py describes.
 HOME_PANELS: list[str] = ["automations.automation_pages.home_panel"]
+# Who counts what waits on a page of the menu: by the name of its address, a function of the time.
+MENU_COUNTS: dict[str, str] = {"review_queue": "lifecycle.review_queue.waiting"}
 ENVIRONMENT = env.text("DONNA_ENVIRONMENT", "local")
 # Shown on the log-in page where it is set: who can log in here, for a demonstration on one's own machine.
 DEMO_HINT = env.text("DONNA_DEMO_HINT")
@@ -307,12 +326,19 @@ NOTICE_KINDS: dict[str, str] = {
     "candidate.found": "Work that is worth a skill",
     "channel.failing": "Messages on a channel do not arrive",
     "draft.accepted": "A skill was drafted",
+    "evolution.given_up": "Evolving a skill was refused again and again",
+    "evolution.too_few_cases": "A degraded skill has too few cases to evolve",
     "gates.decided": "The gates changed their verdict on a version",
     "nightly.failed": "The night's work failed",
+    "review.approved_once": "A decision waits for a second person",
+    "review.decided": "What you wrote or asked for was decided",
+    "review.glass_broken": "Somebody approved past a rule, in an emergency",
     "review.opened": "A decision waits",
     "review.reminder": "Decisions still wait",
     "run.needs_a_person": "A run needs somebody to look",
     "shadow.judge_abstains": "Answers of a skill are no longer compared",
+    "skill.rolled_back": "A skill was rolled back",
+    "skill.state_changed": "A skill entered or left release",
 }
 
 # --- Language and time ------------------------------------------------------------------------------------------

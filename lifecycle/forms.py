@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ Field = dict[str, Any]
 PREFIX = "in_"
 """Before each property's name in the form, so that none collides with the form's own fields."""
 _LONG_TEXT = 200
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_DEEPEST = 100
 
 
 def fields(capability: Capability, *, inputs: Mapping[str, Any] | None = None) -> list[Field]:
@@ -58,7 +61,9 @@ def read(capability: Capability, data: Mapping[str, Any]) -> tuple[dict[str, Any
                 field["error"] = "This is needed."
             continue
         try:
-            inputs[field["key"]] = _read(field, raw)
+            value = _read(field, raw)
+            require_storable(value)
+            inputs[field["key"]] = value
         except ValueError as error:
             field["error"] = str(error)
     return inputs, form
@@ -71,6 +76,22 @@ def place_errors(form: list[Field], errors: Iterable[FieldError]) -> None:
         parts = error.path.strip("/").split("/")
         if len(parts) > 1 and parts[0] == "inputs" and parts[1] in by_name:
             by_name[parts[1]]["error"] = error.message
+
+
+def require_storable(value: Any) -> None:
+    """Raise ValueError with a sentence for what no database keeps: null characters, half a surrogate pair, and what is
+    nested beyond all measure."""
+    waiting = [(value, 1)]
+    while waiting:
+        here, depth = waiting.pop()
+        if isinstance(here, str) and _UNSTORABLE.search(here):
+            raise ValueError("This has a character that cannot be kept.")
+        if isinstance(here, dict):
+            waiting += [(key, depth) for key in here]
+        if isinstance(here, dict | list):
+            if depth > _DEEPEST:
+                raise ValueError(f"This is nested more than {_DEEPEST} levels deep.")
+            waiting += [(inner, depth + 1) for inner in (here.values() if isinstance(here, dict) else here)]
 
 
 def _kind(part: Mapping[str, Any]) -> str:

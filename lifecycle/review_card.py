@@ -70,7 +70,7 @@ def card(
     """`sent` is the form that did not go through, `words` what was typed before a log-out; a handful of queries."""
     is_open = review.state == ReviewState.OPEN
     may_decide = may(user, Permission.DECIDE_REVIEWS)
-    blocked = review.kind in review_words.ABOUT_FILES and review.verdict == GateVerdict.BLOCK
+    blocked = review.version_id is not None and review.verdict == GateVerdict.BLOCK
     own_work = _own_work(review, user) if is_open and may_decide else ""
     asked = is_open and may_decide and not stale
     offered = _offered(review, user, no_yes=blocked or bool(own_work), blocked=blocked) if asked else ()

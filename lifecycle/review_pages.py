@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from donna_skills import shortening
 from donna_skills.charts import Chart, Level, Series
 from lifecycle.configuration import knobs
 from lifecycle.decisions import hiddentext, textdiff, widening
@@ -32,17 +33,27 @@ from lifecycle.services import subjects, versions, windows
 SHOWN = 20
 """Rows of a table of the past; the skill's page has them all."""
 MOST_CASES = 60
+MOST_OF_DIFFS = 70_000
+"""Bytes of the page that the changes of all files take; whoever wants the rest reads the files."""
+MOST_OF_TEXTS = 20_000
+"""The same of whole files, for those that fit."""
+_ROW = 160
+"""Bytes of a row besides its text."""
 _ABOUT_TRUST = frozenset({ReviewKind.FLAG, ReviewKind.PROMOTION, ReviewKind.ROLLBACK})
 
 
 @dataclass(frozen=True)
 class FileShown:
-    """A file with its change. `hidden` counts characters that nobody would see, were they not spelt out."""
+    """A file with its change. `hidden` counts characters that nobody would see, were they not spelt out.
+
+    `text` is None where it is no text, and where it is too long for this page: `elsewhere`, on a page of its own.
+    """
 
     change: textdiff.FileChange
     anchor: str
     text: str | None
     hidden: int
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,13 +100,11 @@ def changes(review: Review) -> Changes | None:
 
 def compare(base: SkillVersion | None, version: SkillVersion, *, unlike: str = widening.IN_FORCE) -> Changes:
     """One version against another, or against nothing. `unlike` is widening's: what the other one may not do."""
-    new = _files(version.pk)
-    compared = _compared(base.pk if base else None, version.pk)
-    shown = [_shown(number, change, new.get(change.path)) for number, change in enumerate(compared)]
+    shown = _shown(base.pk if base else None, version.pk)
     before = abilities(versions.package_of(base)) if base else None
     after = abilities(versions.package_of(version))
     wider = widening.changes(before, after, unlike=unlike) if base != version else ()
-    return Changes(version, base if base != version else None, tuple(shown), wider)
+    return Changes(version, base if base != version else None, shown, wider)
 
 
 def abilities(package: Package) -> widening.Abilities:
@@ -239,14 +248,6 @@ def sentence(review: Review, decision: GateDecision | None) -> str:
     return f"{'; '.join(parts)}." if parts else ""
 
 
-def _shown(number: int, change: textdiff.FileChange, content: bytes | None) -> FileShown:
-    try:
-        text = (content or b"").decode("utf-8")
-    except UnicodeDecodeError:
-        return FileShown(change, f"file-{number}", None, 0)
-    return FileShown(change, f"file-{number}", text, sum(1 for _ in hiddentext.hidden(text)))
-
-
 @lru_cache(maxsize=16)
 def _files(version_id: UUID) -> dict[str, bytes]:
     """Versions never change, so that their files are read once by each process."""
@@ -254,8 +255,43 @@ def _files(version_id: UUID) -> dict[str, bytes]:
 
 
 @lru_cache(maxsize=16)
-def _compared(base_id: UUID | None, version_id: UUID) -> tuple[textdiff.FileChange, ...]:
-    return textdiff.files(_files(base_id) if base_id else {}, _files(version_id))
+def _shown(base_id: UUID | None, version_id: UUID) -> tuple[FileShown, ...]:
+    """Every file in the order of paths, with as much of it as there is room for: small files are shown whole before
+    large ones take what is left."""
+    new = _files(version_id)
+    left_for_rows, left_for_texts = MOST_OF_DIFFS, MOST_OF_TEXTS
+    found: dict[int, FileShown] = {}
+    compared = enumerate(textdiff.files(_files(base_id) if base_id else {}, new))
+    for number, whole in sorted(compared, key=lambda one: one[1].old_bytes + one[1].new_bytes):
+        change, taken = _fitting(whole, left_for_rows)
+        left_for_rows -= taken
+        text = _text(new.get(change.path))
+        hidden = sum(1 for _ in hiddentext.hidden(text)) if text else 0
+        wanted = change.cut or change.kind in {"changed", "same"}
+        takes = shortening.weight(text, most=left_for_texts) if text and wanted else 0
+        elsewhere = takes > left_for_texts
+        left_for_texts -= 0 if elsewhere else takes
+        found[number] = FileShown(change, f"file-{number}", None if elsewhere else text, hidden, elsewhere)
+    return tuple(found[number] for number in sorted(found))
+
+
+def _fitting(change: textdiff.FileChange, most: int) -> tuple[textdiff.FileChange, int]:
+    """The change with as many of its rows as fit, and what they take."""
+    taken = 0
+    for place, row in enumerate(change.rows or ()):
+        pieces = [piece.text for side in (row.old, row.new) if side for piece in side.pieces]
+        weighs = _ROW + sum(10 + shortening.weight(text, most=most) for text in pieces)
+        if taken + weighs > most:
+            return replace(change, rows=(change.rows or ())[:place], cut=True), taken
+        taken += weighs
+    return change, taken
+
+
+def _text(content: bytes | None) -> str | None:
+    try:
+        return (content or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _case(name: str, known: FixtureCase | Fixture | None, tried: Mapping[str, Any] | None) -> Case:

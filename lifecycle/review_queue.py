@@ -101,6 +101,11 @@ def counts(now: datetime) -> Counts:
     return Counts(**found)
 
 
+def waiting(now: datetime) -> int:
+    """How many wait for a decision: the number in the menu."""
+    return Review.objects.waiting(now).exclude(verdict=GateVerdict.BLOCK).count()
+
+
 def following(review: Review, wanted: Wanted, *, user: User, now: datetime) -> UUID | None:
     """The next of the waiting reviews after this one, whether or not this one waits still."""
     later = Q(risk__gt=review.risk) | Q(risk=review.risk, pk__gt=review.pk)

@@ -105,14 +105,14 @@ def way_back(review: Review) -> str:
     if review.state not in {ReviewState.APPROVED, ReviewState.REJECTED}:
         return ""
     if kind == ReviewKind.CAPABILITY:
-        return "A capability is switched on and off in the admin."
+        return ""
     if review.state == ReviewState.APPROVED:
         return "Was that wrong? Pause the skill, go back to an earlier version or hand in another one on its page."
     if kind in ABOUT_FILES:
         return "Was that wrong? Edit the version and hand it in anew: a new version asks again."
     if kind == ReviewKind.FLAG:
         return "Was that wrong? Go back to a version that served well on the skill's page, or hand in a better one."
-    return "Was that wrong? The skill's page says what it needs next, and an admin can move it by hand."
+    return "Was that wrong? The skill's page says what it needs next, and a better version can be handed in there."
 
 
 def _restored(review: Review) -> str:
@@ -129,7 +129,7 @@ def _consequences(review: Review) -> list[str]:
     if skill is not None and skill.state in SERVING and skill.current_version_id != review.version_id:
         found.append("What serves now stops, until the new version has earned as much trust.")
     if review.verdict != GateVerdict.PASS:
-        found.append("The gates have not passed it yet: approved, it still waits for them.")
+        found.append("The gates have not passed it yet: until they do, a person is asked before each promotion.")
     return found
 
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import BigIntegerField, Count, F, Q, Sum, Value
 from django.db.models.functions import Cast, Round
 
@@ -19,6 +20,7 @@ from lifecycle.services.candidates import WINDOW
 
 LEARNING = (Purpose.SHADOW, Purpose.JUDGE, Purpose.DRAFT, Purpose.EVOLUTION, Purpose.VALIDATION)
 """What is spent so that skills can be trusted; savings have to be more than this."""
+NET, NET_KEPT_S = "lifecycle.savings.net", 300
 _MICROS = 1_000_000
 
 
@@ -78,6 +80,16 @@ def of_skills(now: datetime) -> Savings:
     lines = [_line(skill, runs.get(skill.capability_id, {}), candidates.get(skill.capability_id)) for skill in found]
     lines.sort(key=lambda line: (-(line.realised_usd or Decimal(0)), line.skill.capability.name))
     return Savings(lines=lines, learning_usd=money.spent_on(LEARNING, since=since), days=WINDOW.days)
+
+
+def net_lately(now: datetime) -> Decimal | None:
+    """What is left of all savings after learning, at most five minutes old: it reads a month of runs, and whoever
+    opens the home page should not wait for that each time. None where nothing is known."""
+    found: tuple[Decimal | None] | None = cache.get(NET)
+    if found is None:
+        found = (of_skills(now).net_usd,)
+        cache.set(NET, found, NET_KEPT_S)
+    return found[0]
 
 
 def _line(skill: Skill, row: Mapping[str, Any], candidate: Candidate | None) -> Saving:

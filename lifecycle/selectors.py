@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from lifecycle.decisions.statistics import wilson_interval
 from lifecycle.decisions.verdict import Reason
 from lifecycle.models import (
     Capability,
     Divergence,
+    GateDecision,
+    GateVerdict,
+    Review,
+    ReviewState,
     RunPath,
     Skill,
     SkillRun,
@@ -92,15 +96,16 @@ def run_list(
 
 def why_not(skill: Skill) -> WhyNot:
     """What keeps a skill from its next level of trust, in words and as codes, by the verdicts that the gates give;
-    three queries at most."""
+    six queries at most. Where alternatives are left, each of them is enough."""
     state = State(skill.state)
     if state in promotions.NEXT and skill.current_version_id:
         found = promotions.standing(skill)
         return WhyNot(found.to_state, (*found.verdict.reasons, *found.blocks(skill)), found.progress)
+    if state == State.DRAFT:
+        return WhyNot(State.SANDBOX, (_before_sandbox(skill),))
     waiting = {
         State.CLAUDE_NATIVE: (State.SKILL_CANDIDATE, Reason("no_version", "No version has been handed in or drafted.")),
         State.SKILL_CANDIDATE: (State.DRAFT, Reason("no_version", "No version has been handed in or drafted.")),
-        State.DRAFT: (State.SANDBOX, Reason("needs_approval", "A reviewer has to approve the version.")),
         State.FLAGGED_FOR_REVIEW: (
             State(skill.flagged_from or State.TRUSTED),
             Reason("needs_decision", "A reviewer has to save or degrade it."),
@@ -110,7 +115,21 @@ def why_not(skill: Skill) -> WhyNot:
     if state not in waiting:
         return WhyNot(next_state=None, unmet=())
     to_state, missing = waiting[state]
-    return WhyNot(next_state=to_state, unmet=(missing, *promotions.standing_in_the_way(skill, to_state)))
+    return WhyNot(next_state=to_state, unmet=(missing,))
+
+
+def _before_sandbox(skill: Skill) -> Reason:
+    """What a draft needs: another version where this one can never be approved, else a person's word."""
+    newest = GateDecision.objects.filter(skill=skill, digest=OuterRef("digest")).order_by("-id").values("verdict")
+    sent_back = Review.objects.filter(version=OuterRef("pk"), state=ReviewState.CHANGES_REQUESTED)
+    version = SkillVersion.objects.filter(pk=skill.current_version_id)
+    found = version.annotate(said=Subquery(newest[:1]), sent_back=Exists(sent_back)).values_list("said", "sent_back")
+    verdict, changes = found.first() or (None, False)
+    if verdict == GateVerdict.BLOCK:
+        return Reason("gate_blocked", "The gates block this version; another one has to be handed in.")
+    if changes:
+        return Reason("changes_requested", "A reviewer sent this version back; another one has to be handed in.")
+    return Reason("needs_approval", "A reviewer has to approve the version.")
 
 
 def comparison_of(run: SkillRun) -> Divergence | None:

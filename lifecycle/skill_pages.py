@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from lifecycle.selectors import Rate, WhyNot
 from lifecycle.states import SERVING
 
 WEEK = timedelta(days=7)
+_ROUNDING = 1e-9
 SHOWN = 10
 """Comparisons on the page of a skill; a page of their own has them all."""
 
@@ -93,19 +95,19 @@ def _flag_words(skill: Skill) -> str:
     """The limits of the rule that `degradations.sweep` flags by, for the baseline of the version in force."""
     limits = knobs()
     if skill.baseline_version_id != skill.current_version_id or skill.baseline_mean is None:
-        return "It has earned no baseline yet, so that nothing it does would flag it but people's corrections."
+        return "It has earned no baseline yet: until then only people's corrections can flag it."
     window, confidence = limits.degradation_rolling_window, limits.degradation_ci_confidence
     mean = flagged_below(skill.baseline_mean, window=window, confidence=confidence)
     share = flagged_below(skill.baseline_success_rate, window=window, confidence=confidence)
     said = []
     if mean is not None:
-        said.append(f"a mean agreement below {mean:.2f}")
+        said.append(f"below a mean agreement of {mean:.2f}")
     if share is not None:
-        said.append(f"a share of agreeing comparisons below {share:.2f}")
+        said.append(f"with fewer than {ceil(share * window - _ROUNDING)} agreeing")
     if not said:
         return f"No {window} comparisons could flag it: its baseline is {skill.baseline_mean:.2f}."
     earned = f"its baseline is {skill.baseline_mean:.2f}, n {skill.baseline_n}"
-    return f"Would be flagged by {' or '.join(said)} in its newest {window} ({earned})."
+    return f"Would be flagged {' or '.join(said)} in its newest {window} comparisons ({earned})."
 
 
 def _week(ids: Sequence[UUID], now: datetime) -> dict[UUID, dict[str, Any]]:

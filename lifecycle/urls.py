@@ -13,6 +13,7 @@ urlpatterns = [
     path("skills/<slug:name>/", skills.skill_detail, name="skill_detail"),
     path("skills/<slug:name>/comparisons/", skills.comparison_list, name="comparison_list"),
     path("skills/<slug:name>/diff/", versions.version_diff, name="version_diff"),
+    path("skills/<slug:name>/versions/<int:number>/file/", versions.version_file, name="version_file"),
     path("skills/<slug:name>/switch/", skills.switch_skill, name="switch_skill"),
     path("skills/<slug:name>/improve/", bettering.improve_skill, name="improve_skill"),
     path("skills/<slug:name>/rollback/<int:number>/", bettering.roll_skill_back, name="roll_skill_back"),

@@ -39,7 +39,20 @@ def test_every_part_has_an_address_of_its_own() -> None:
     assert len(paths) == len(set(paths)) == 5
 
 
-def test_what_is_too_deep_too_wide_or_odd_stays_json() -> None:
+def test_objects_that_hold_more_or_are_too_wide_are_parts_headed_by_their_name() -> None:
+    lines = [{"skill": "parse_task", "says": "299 calls"}, {"skill": "tag_mail", "says": "9 calls"}]
+    steps = [{"label": "Look for candidates", "counts": {"found": 4, "not_enough": 1}, "lines": lines}, {"lines": [{}]}]
+    (found,) = readable.part({"steps": steps, "wide": []}).parts
+    first, second = found.parts
+    assert (found.heading, first.heading, second.heading) == ("Steps", "Look for candidates", "2")
+    assert first.facts == [("Counts", Cell("text", "4 found, 1 not enough"))]
+    assert first.tables[0].rows[1] == [Cell("text", "tag_mail"), Cell("text", "9 calls")]
+
+    (wide,) = readable.part({"rows": [{str(number): number for number in range(20)}]}).parts
+    assert len(wide.parts[0].facts) == 20
+
+
+def test_what_is_too_deep_or_odd_stays_json() -> None:
     deep: dict[str, object] = {"bottom": {"value": 1}}
     for _ in range(5):
         deep = {"down": deep}
@@ -48,8 +61,7 @@ def test_what_is_too_deep_too_wide_or_odd_stays_json() -> None:
         found = found.parts[0]
     assert [cell.form for _, cell in found.facts] == ["json"]
 
-    wide = readable.part({"rows": [{str(number): number for number in range(20)}], "mixed": [1, {"a": 2}]})
-    assert [cell.form for _, cell in wide.facts] == ["json", "json"]
+    assert [cell.form for _, cell in readable.part({"mixed": [1, {"a": 2}]}).facts] == ["json"]
     assert readable.part({}).empty
 
 

@@ -50,6 +50,16 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What is to be told after a run: the columns of its row, what the owner will have been told, the notice itself."""
+
+    run: Mapping[str, Any]
+    told: Told
+    notice: tuple[Notice, texts.Text] | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
 class Rehearsed:
     """One run of the past, and what would have been told after it."""
 
@@ -86,31 +96,40 @@ def judge(automation: Automation, run: AutomationRun, *, status: str, output: An
         return Judged(None, texts.Text("", ""), error=str(failure))
 
 
-def tell(automation: Automation, run: AutomationRun, judged: Judged | None, *, now: datetime) -> None:
-    """Decide against what the owner was told last, and tell; inside the transaction that settles the run, with the
-    automation locked."""
+def decide(automation: Automation, judged: Judged | None, *, now: datetime) -> Decided | None:
+    """What is to be told, against what the owner was told last; the automation is locked. Writes nothing."""
+    told = told_of(automation)
     if judged is None:
-        return
+        return None
     if judged.evaluation is None:
-        _tell_of_error(automation, run, judged.error)
-        return
-    notice = _notice(
-        automation, judged, Told(automation.alert_open, automation.alert_content, automation.alert_told_at), now
-    )
-    text = judged.text
-    columns: dict[str, Any] = {
+        columns: dict[str, Any] = {"alert": AlertDecision.ERROR, "alert_reason": judged.error[:2000]}
+        return Decided(columns, told, error=judged.error)
+    notice = _notice(automation, judged, told, now)
+    columns = {
         "trace": list(judged.evaluation.clauses),
         "alert": AlertDecision(notice.kind),
         "alert_reason": notice.reason,
     }
-    if notice.kind != "none":
-        columns |= {"alert_title": text.title, "alert_body": text.body}
-        _send(automation, run, notice, text)
-    AutomationRun.objects.filter(pk=run.pk).update(**columns)
-    told = notice.told
-    Automation.objects.filter(pk=automation.pk).update(
-        alert_open=told.open, alert_content=told.content, alert_told_at=told.at
-    )
+    if notice.kind == "none":
+        return Decided(columns, notice.told)
+    text = judged.text
+    return Decided(columns | {"alert_title": text.title, "alert_body": text.body}, notice.told, (notice, text))
+
+
+def tell(automation: Automation, run: AutomationRun, decided: Decided | None) -> None:
+    """Tell what was decided, inside the transaction that settles the run."""
+    if decided is not None and decided.error:
+        _tell_of_error(automation, decided.error)
+    elif decided is not None and decided.notice is not None:
+        _send(automation, run, *decided.notice)
+
+
+def told_of(automation: Automation) -> Told:
+    return Told(automation.alert_open, automation.alert_content, automation.alert_told_at)
+
+
+def told_columns(told: Told) -> dict[str, Any]:
+    return {"alert_open": told.open, "alert_content": told.content, "alert_told_at": told.at}
 
 
 def rehearse(automation: Automation, past: Sequence[AutomationRun]) -> Rehearsal:
@@ -156,8 +175,11 @@ def _notice(automation: Automation, judged: Judged, told: Told, now: datetime) -
 
 
 def _history(automation: Automation, run: AutomationRun) -> list[Run]:
-    """The runs before, newest first: as many as the condition asks about, and the last success."""
+    """The runs before, newest first: as many as the condition asks about, and the last success; none where it asks
+    about the newest alone."""
     depth = _depth(automation.alert_conditions)
+    if not depth:
+        return []
     ended = AutomationRun.objects.filter(automation=automation, status__in=list(KINDS)).exclude(pk=run.pk)
     rows = list(ended.order_by("-id").values_list("status", "output")[:depth])
     found = [Run(output, kind) for status, output in rows if (kind := kind_of(status, output)) is not None]
@@ -175,13 +197,16 @@ def _previous(older: Sequence[Run], newer: Sequence[Run]) -> list[Run]:
 
 
 def _depth(conditions: Any) -> int:
-    """How many runs before the newest a condition asks about; at least the one before."""
+    """How many runs before the newest a condition asks about; 0 when it compares with none."""
 
-    def held(node: trees.Node) -> int:
-        own = node.held.of if node.held is not None else 1
-        return max([own, *(held(part) for part in node.parts)] if isinstance(node, trees.Compound) else [own])
+    def asked(node: trees.Node) -> int:
+        own = node.held.of if node.held is not None else 0
+        if isinstance(node, trees.Compound):
+            return max([own, *(asked(part) for part in node.parts)])
+        compares = isinstance(node, trees.Leaf) and node.op in ("changed", *trees.MOVES)
+        return max(own, int(compares))
 
-    return held(trees.read(conditions).root)
+    return asked(trees.read(conditions).root)
 
 
 def _send(automation: Automation, run: AutomationRun, notice: Notice, text: texts.Text) -> None:
@@ -205,9 +230,8 @@ def _send(automation: Automation, run: AutomationRun, notice: Notice, text: text
     )
 
 
-def _tell_of_error(automation: Automation, run: AutomationRun, error: str) -> None:
+def _tell_of_error(automation: Automation, error: str) -> None:
     """The run carries the error each time; the owner hears of it once for each version of the automation."""
-    AutomationRun.objects.filter(pk=run.pk).update(alert=AlertDecision.ERROR, alert_reason=error[:2000])
     owners.tell(
         "automation.alert_error",
         automation,

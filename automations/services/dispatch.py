@@ -8,11 +8,14 @@ A run is held by a lease that a thread renews. Whoever dies leaves a lease that 
 from __future__ import annotations
 
 import logging
+import math
 import time
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, Sum
@@ -24,19 +27,40 @@ from automations.services import queue, settlement
 from automations.services.settlement import Ended
 from donna_skills import sequences
 from donna_skills.accounts.actors import Actor
+from donna_skills.accounts.models import User
 from donna_skills.errors import BudgetPaused, DonnaError
 from donna_skills.jobs import leases
 from donna_skills.llm import budget, caps, ledger
 from donna_skills.llm.caps import Cap
+from donna_skills.lookups import PreparedRow, UniqueLookup
+from donna_skills.updates import PreparedUpdate
 from lifecycle.execution import tools
 from lifecycle.models import RunPath, Skill, SkillRun
 from lifecycle.models import RunStatus as LifecycleStatus
-from lifecycle.services import runs, versions
+from lifecycle.services import capabilities, runs, versions
 
 logger = logging.getLogger(__name__)
 
 ACTOR = Actor.system("automations")
-_LOOKED_AT = 8
+_RUN, _AUTOMATION, _PERSON = (UniqueLookup(model, "id") for model in (AutomationRun, Automation, User))
+_CLAIM = PreparedUpdate(
+    AutomationRun,
+    set=["status", "lease_owner", "lease_until", "started_at", "deadline_at", "reserved_usd"],
+    where=["id", "status"],
+)
+_LINK = PreparedUpdate(AutomationRun, set=["lifecycle_run_id", "inputs"], where=["id", "lease_owner"])
+_RESERVED = PreparedRow(
+    lambda status: (
+        AutomationRun.objects.filter(status=status)
+        .order_by()
+        .values("status")
+        .annotate(total=Sum("reserved_usd"))
+        .values_list("total")
+    )
+)
+_LOOKED_AT = 32
+_BELIEVED_S = 1.0
+"""For how long a worker goes by what it has read of the queue."""
 _REAP_AT_MOST = 200
 _PAST_DEADLINE = timedelta(seconds=60)
 _PASSING = {"model_unreachable", "model_error", "model_rate_limited", "model_timeout", "model_reply_broken"}
@@ -51,18 +75,21 @@ def work(number: int, owner: str) -> int:
     if not queue.answer(number, owner):
         return 0
     with leases.renewing(DrainSlot, number, owner):
-        ran = drain(seconds=knobs().drain_seconds)
+        ran = drain(seconds=knobs().drain_seconds, worker=number)
     queue.free(number, owner)
     queue.ring()
     return ran
 
 
-def drain(*, seconds: float | None = None) -> int:
-    """Carry out runs that wait until none is left, or none is begun any more after `seconds`; the number of them."""
+def drain(*, seconds: float | None = None, worker: int = 0) -> int:
+    """Carry out runs that wait until none is left, or none is begun any more after `seconds`; the number of them.
+
+    Workers of different numbers begin at different ones, so that they do not reach for the same.
+    """
     began = time.monotonic()
-    count = 0
+    count, line = 0, Line(worker)
     while seconds is None or count == 0 or time.monotonic() - began < seconds:
-        run = claim(timezone.now())
+        run = claim(timezone.now(), line)
         if run is None:
             break
         count += 1
@@ -71,17 +98,36 @@ def drain(*, seconds: float | None = None) -> int:
     return count
 
 
-def claim(now: datetime) -> AutomationRun | None:
-    """The oldest run that may start now, held by this worker; None when there is none.
+class Line:
+    """The head of the queue as one worker has read it lately, its own share first. What it says is checked at the claim."""
+
+    def __init__(self, worker: int = 0) -> None:
+        self._worker, self._read_at = worker, -math.inf
+        self._head: deque[tuple[UUID, Decimal]] = deque()
+
+    def next(self, now: datetime) -> tuple[UUID, Decimal] | None:
+        """Id and cost of a run to reach for; None when none waits that may start."""
+        if not self._head or time.monotonic() - self._read_at > _BELIEVED_S:
+            self._read(now)
+        return self._head.popleft() if self._head else None
+
+    def _read(self, now: datetime) -> None:
+        found = list(_claimable(now)[:_LOOKED_AT])
+        workers = len(queue.slots())
+        own = [one for one in found if one[0].int % workers == self._worker % workers]
+        self._head, self._read_at = deque(own or found), time.monotonic()
+
+
+def claim(now: datetime, line: Line | None = None) -> AutomationRun | None:
+    """One of the oldest runs that may start now, held by this worker; None when there is none.
 
     One that the budget has no room for comes back settled as skipped, without having been held.
     """
-    waiting = _claimable(now)
-    while candidates := list(waiting[:_LOOKED_AT]):
-        for pk, max_cost in candidates:
-            found = _claim_one(pk, max_cost, now)
-            if found is not None:
-                return found
+    line = line or Line()
+    while (head := line.next(now)) is not None:
+        found = _claim_one(*head, now)
+        if found is not None:
+            return found
     return None
 
 
@@ -131,50 +177,56 @@ def _claimable(now: datetime) -> Any:
     return free.values_list("pk", "automation__max_cost_per_run_usd")
 
 
-def _claim_one(pk: Any, max_cost: Decimal, now: datetime) -> AutomationRun | None:
+def _claim_one(pk: UUID, max_cost: Decimal, now: datetime) -> AutomationRun | None:
     """Hold one run and set aside what it may cost, in one transaction; None when somebody else holds it."""
-    queued = AutomationRun.objects.filter(pk=pk, status=RunStatus.QUEUED)
-    owner = leases.new_owner()
+    held = {
+        "status": RunStatus.RUNNING,
+        "lease_owner": leases.new_owner(),
+        "lease_until": now + timedelta(seconds=leases.lease_seconds()),
+        "started_at": now,
+        "deadline_at": now + timedelta(seconds=knobs().run_deadline_seconds),
+        "reserved_usd": max_cost,
+    }
     try:
         with transaction.atomic():
-            why = _no_room(max_cost, now)
-            if not why and not leases.claim(
-                AutomationRun.objects.filter(pk=pk),
-                owner=owner,
-                from_statuses=[RunStatus.QUEUED],
-                to_status=RunStatus.RUNNING,
-                now=now,
-                started_at=now,
-                deadline_at=now + timedelta(seconds=knobs().run_deadline_seconds),
-                reserved_usd=max_cost,
-            ):
+            if not _CLAIM.run(held, where={"id": pk, "status": RunStatus.QUEUED}):
                 return None
+            why = _no_room(max_cost, now)
+            if why:
+                transaction.set_rollback(True)
     except IntegrityError:
         return None  # another run of the automation has begun meanwhile, and this one waits for it
-    loaded = AutomationRun.objects.select_related("automation__capability__skill__current_version", "automation__owner")
-    if not why:
-        return loaded.get(pk=pk)
-    run = loaded.filter(pk__in=queued.values("pk")).first()
-    if run is None:
-        return None
-    settlement.settle(run, Ended(RunStatus.SKIPPED_BUDGET, reason=why), from_queue=True)
+    run = _loaded(pk)
+    if why and run.status == RunStatus.QUEUED:
+        settlement.settle(run, Ended(RunStatus.SKIPPED_BUDGET, reason=why), from_queue=True)
+    return None if run.status == RunStatus.RUNNING and run.lease_owner != held["lease_owner"] else run
+
+
+def _loaded(pk: UUID) -> AutomationRun:
+    """The run with all that its work needs, as it is now."""
+    run = _RUN.get(pk)
+    automation = _AUTOMATION.get(run.automation_id) if run else None
+    owner = _PERSON.get(automation.owner_id) if automation else None
+    assert run is not None and automation is not None and owner is not None, "runs and their owners are never deleted"
+    automation.owner, automation.capability = owner, capabilities.by_id(automation.capability_id)
+    run.automation = automation
     return run
 
 
 def _no_room(max_cost: Decimal, now: datetime) -> str:
-    """Why the budget cannot take a run that may cost this much; empty when it can, or when it may cost nothing.
+    """Why the budget cannot take a run that was claimed and may cost this much; empty when it can, or when it may cost
+    nothing.
 
-    What running automations may still cost counts as spent: no two claims see the same money.
+    What running automations may still cost, this one included, counts as spent: no two claims see the same money.
     """
     if not max_cost:
         return ""
     sequences.serialise("automations.budget")
-    running = AutomationRun.objects.filter(status=RunStatus.RUNNING)
-    held = running.aggregate(total=Sum("reserved_usd"))["total"] or Decimal(0)
-    room = budget.room(now) - Decimal(str(held))
-    if max_cost <= room:
+    reserved = _RESERVED.get(RunStatus.RUNNING)
+    left = budget.room(now) - Decimal(str(reserved[0] if reserved else 0))
+    if left >= 0:
         return ""
-    left = max(room, Decimal(0))
+    left = max(left + max_cost, Decimal(0))
     return f"It may cost {max_cost:.2f} USD, and the budget for model calls has {left:.2f} USD left."
 
 
@@ -190,7 +242,6 @@ def _attempt(run: AutomationRun, cap: Cap) -> Ended:
             RunStatus.BLOCKED_MISSING_TOOL, error=f"It needs tools that are not there or not granted: {names}."
         )
     inputs = _inputs(automation, run)
-    AutomationRun.objects.filter(pk=run.pk, lease_owner=run.lease_owner).update(inputs=inputs)
     limits, attempts, wait = knobs(), [], knobs().transient_wait_seconds
     while True:
         final = _ask(run, automation, inputs)
@@ -200,13 +251,14 @@ def _attempt(run: AutomationRun, cap: Cap) -> Ended:
             return _ended(final, attempts, cap)
         time.sleep(wait)
         wait *= 2
+        automation.capability = capabilities.by_id(automation.capability_id)
 
 
 def _ask(run: AutomationRun, automation: Automation, inputs: Mapping[str, Any]) -> SkillRun:
-    """The lifecycle's run, fallback included. Its id is kept before the work begins, for whoever looks or cancels."""
+    """The lifecycle's run, fallback included. Its id and inputs are kept first, for whoever looks or cancels."""
     request = runs.Request(actor=ACTOR, user_id=automation.owner.get_username(), automation_run_id=run.pk)
-    started = runs.start(automation.capability.name, inputs=inputs, request=request)
-    AutomationRun.objects.filter(pk=run.pk, lease_owner=run.lease_owner).update(lifecycle_run_id=started.pk)
+    started = runs.begin(automation.capability, inputs=inputs, request=request)
+    _LINK.run({"lifecycle_run_id": started.pk, "inputs": inputs}, where={"id": run.pk, "lease_owner": run.lease_owner})
     return runs.finish(started)
 
 

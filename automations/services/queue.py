@@ -103,7 +103,7 @@ def ring(waiting: int | None = None, *, now: datetime | None = None) -> int:
     wanted = _claimable(now) if waiting is None else waiting
     rung = 0
     if wanted:
-        for number in _slots():
+        for number in slots():
             if rung >= wanted:
                 break
             rung += _ring(number, now)
@@ -124,10 +124,11 @@ def free(number: int, owner: str) -> None:
 def _claimable(now: datetime) -> int:
     """How many runs wait that could start now, counted up to the number of slots."""
     waiting = AutomationRun.objects.filter(status=RunStatus.QUEUED, not_before__lte=now).order_by()
-    return len(waiting.values_list("pk")[: len(_slots())])
+    return len(waiting.values_list("pk")[: len(slots())])
 
 
-def _slots() -> range:
+def slots() -> range:
+    """The numbers of the workers that there may be at the same time."""
     return range(1, (knobs().drain_workers or int(str(settings.Q_CLUSTER["workers"]))) + 1)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from automations.configuration import knobs
@@ -32,6 +31,8 @@ from donna_skills.accounts.actors import Actor
 from donna_skills.audit import services as audit
 from donna_skills.errors import AlreadyDecided
 from donna_skills.jobs import leases
+from donna_skills.lookups import ANY_ID, PreparedRow, UniqueLookup
+from donna_skills.updates import PreparedUpdate
 from lifecycle.models import SkillRun
 from lifecycle.services import refusals, runs
 
@@ -39,6 +40,27 @@ logger = logging.getLogger(__name__)
 
 _UNCOUNTED = {RunStatus.SKIPPED_BUDGET, RunStatus.CANCELLED}
 _SIX_PLACES = Decimal("0.000001")
+_AUTOMATION = UniqueLookup(Automation, "id", lock=True)
+_UNTOLD: dict[str, Any] = {"trace": [], "alert": "", "alert_reason": "", "alert_title": "", "alert_body": ""}
+_END = PreparedUpdate(
+    AutomationRun,
+    set=[
+        *("status", "output", "error", "reason", "execution_path", "cost_usd", "attempts", "reserved_usd"),
+        *("finished_at", "lifecycle_run_id", *leases.RELEASED, *_UNTOLD),
+    ],
+    where=["id", "status", "lease_owner"],
+)
+_COUNT = PreparedUpdate(
+    Automation,
+    set=[
+        *("last_run_at", "run_count", "failure_count", "kept_state"),
+        *("alert_open", "alert_content", "alert_told_at"),
+    ],
+    where=["id"],
+)
+_FOLLOWED = PreparedRow(
+    lambda automation: FollowUp.objects.filter(automation=automation).values_list("automation__name"), mark=ANY_ID
+)
 
 
 @dataclass(frozen=True)
@@ -61,28 +83,26 @@ def settle(run: AutomationRun, ended: Ended, *, from_queue: bool = False, seen_l
     already, or somebody else's. With `seen_lease` the lease must not have been renewed since.
 
     1. Judge the alert, outside of any transaction.
-    2. Lock the automation, end the run by a conditional update, count, keep the state.
+    2. Lock the automation, decide about the alert, end the run by a conditional update, count, keep the state.
     3. Tell what is to be told, pause after too many failures, start what follows.
     """
     now = timezone.now()
     automation = run.automation
     judged = alerts.judge(automation, run, status=ended.status, output=ended.output, error=ended.error or ended.reason)
-    mine = AutomationRun.objects.filter(pk=run.pk, lease_owner=run.lease_owner)
-    mine = mine.filter(status=RunStatus.QUEUED if from_queue else RunStatus.RUNNING)
-    if seen_lease is not None:
-        mine = mine.filter(lease_until=seen_lease)
+    status = RunStatus.QUEUED if from_queue else RunStatus.RUNNING
     with transaction.atomic():
-        locked = Automation.objects.select_for_update(of=("self",)).select_related("capability").get(pk=automation.pk)
-        if not mine.update(**_columns(ended, now)):
+        locked = _locked(automation)
+        decided = alerts.decide(locked, judged, now=now)
+        if not _end(run, ended, decided, status=status, seen_lease=seen_lease, now=now):
             _note_cost(run, ended)
             return False
-        _count(locked, ended, run=run, now=now)
-        alerts.tell(locked, run, judged, now=now)
+        _count(locked, ended, decided, run=run, now=now)
+        alerts.tell(locked, run, decided)
         if ended.status in FAILURES:
             _after_failure(locked, run, ended, now=now)
         if ended.status == RunStatus.SUCCEEDED:
             _follow(locked, run, now=now)
-    run.refresh_from_db()
+    run.status = ended.status
     return True
 
 
@@ -102,6 +122,34 @@ def cancel(run: AutomationRun, *, actor: Actor) -> AutomationRun:
         if behind is not None:
             runs.cancel(behind, why=f"Cancelled by {actor.describe()}.")
     return run
+
+
+def _locked(automation: Automation) -> Automation:
+    found = _AUTOMATION.get(automation.pk)
+    assert found is not None, "automations are never deleted"
+    if found.capability_id == automation.capability_id:
+        found.capability = automation.capability
+    return found
+
+
+def _end(
+    run: AutomationRun,
+    ended: Ended,
+    decided: alerts.Decided | None,
+    *,
+    status: RunStatus,
+    seen_lease: datetime | None,
+    now: datetime,
+) -> bool:
+    """End the run if it is still as the caller believes: in this status, with this owner, with this lease."""
+    columns = _columns(ended, now) | _UNTOLD | (decided.run if decided else {})
+    if seen_lease is None and ended.lifecycle_run_id:
+        where = {"id": run.pk, "status": status, "lease_owner": run.lease_owner}
+        return _END.run(columns, where=where) == 1
+    mine = AutomationRun.objects.filter(pk=run.pk, status=status, lease_owner=run.lease_owner)
+    if seen_lease is not None:
+        mine = mine.filter(lease_until=seen_lease)
+    return mine.update(**columns) == 1
 
 
 def _columns(ended: Ended, now: datetime) -> dict[str, Any]:
@@ -127,19 +175,26 @@ def _note_cost(run: AutomationRun, ended: Ended) -> None:
         AutomationRun.objects.filter(pk=run.pk).update(cost_usd=ended.cost_usd.quantize(_SIX_PLACES))
 
 
-def _count(automation: Automation, ended: Ended, *, run: AutomationRun, now: datetime) -> None:
-    """The counters alone: a pause, an edit or a deletion that was given meanwhile stands."""
-    if ended.status in _UNCOUNTED:
+def _count(
+    automation: Automation, ended: Ended, decided: alerts.Decided | None, *, run: AutomationRun, now: datetime
+) -> None:
+    """The counters, and what the owner was told: a pause, an edit or a deletion that was given meanwhile stands. The
+    automation is locked, so that what is in memory is what is stored."""
+    told = alerts.told_columns(decided.told if decided else alerts.told_of(automation))
+    counted = ended.status not in _UNCOUNTED
+    if not counted and decided is None:
         return
-    failed = ended.status in FAILURES
-    columns: dict[str, Any] = {
-        "last_run_at": run.started_at or now,
-        "run_count": F("run_count") + 1,
-        "failure_count": F("failure_count") + 1 if failed else 0,
-    }
-    if ended.kept:
-        columns["kept_state"] = {**automation.kept_state, **ended.kept}
-    Automation.objects.filter(pk=automation.pk).update(**columns)
+    failures = automation.failure_count + 1 if ended.status in FAILURES else 0
+    _COUNT.run(
+        {
+            "last_run_at": run.started_at or now if counted else automation.last_run_at,
+            "run_count": automation.run_count + int(counted),
+            "failure_count": failures if counted else automation.failure_count,
+            "kept_state": {**automation.kept_state, **(ended.kept or {})},
+            **told,
+        },
+        where={"id": automation.pk},
+    )
 
 
 def _after_failure(automation: Automation, run: AutomationRun, ended: Ended, *, now: datetime) -> None:
@@ -155,6 +210,8 @@ def _after_failure(automation: Automation, run: AutomationRun, ended: Ended, *, 
 
 def _follow(automation: Automation, run: AutomationRun, *, now: datetime) -> None:
     """Start what follows a success. A chain that is too long ends in a row that says so."""
+    if _FOLLOWED.get(automation.pk) is None:
+        return
     most = knobs().follow_up_depth
     for one in FollowUp.objects.filter(automation=automation, then__status=Status.ACTIVE).select_related("then"):
         too_deep = run.depth + 1 > most

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST
 
-from automations import forms_conflicts, selectors, sheets
+from automations import automation_pages, forms_conflicts, selectors, sheets
 from automations.forms import time_zones
 from automations.services import access, automations, proposals
 from automations.sheets import Desk, Sheet
@@ -54,7 +54,7 @@ def create(request: HttpRequest) -> HttpResponse:
 def from_words(request: HttpRequest) -> HttpResponse:
     """A filled form to look at, never a saved automation; what the words leave open is asked for."""
     desk = _new_desk(request)
-    text = request.POST.get("text", "")
+    text = request.POST.get("text", "").replace("\x00", "")
     try:
         found = proposals.from_text(text)
     except DonnaError as error:
@@ -115,7 +115,8 @@ def _overtaken(request: HttpRequest, desk: Desk, values: Mapping[str, Any], *, s
     capability = _capability(str(merged.values["capability_name"])) or newest.capability
     sheet = sheets.of(desk, merged.values, capability)
     sheet.revision, sheet.seen = newest.revision, forms_conflicts.snapshot(kept)
-    return _page(request, sheet, {"differences": merged.differences, "newest": newest}, status=409)
+    told = {"differences": merged.differences, "newest": newest, "change": automation_pages.last_change(newest)}
+    return _page(request, sheet, told, status=409)
 
 
 def _page(
@@ -145,4 +146,6 @@ def _new_desk(request: HttpRequest) -> Desk:
 
 
 def _capability(name: str) -> Capability | None:
-    return Capability.objects.active().select_related("skill").filter(name=name).first() if name else None
+    if not name or "\x00" in name:
+        return None
+    return Capability.objects.active().select_related("skill").filter(name=name).first()

@@ -90,6 +90,7 @@ def _rehearse(sheet: Sheet) -> dict[str, Any]:
     typed.is_valid()
     try:
         automation = proposals.unsaved(sheet.capability.name, conditions)
+        automation.name = typed.cleaned_data.get("name") or automation.name
         automation.repeat_every_seconds = typed.cleaned_data.get("repeat_every_seconds")
         automation.cool_down_seconds = typed.cleaned_data.get("cool_down_seconds") or 0
         own = sheet.desk.automation
@@ -122,9 +123,9 @@ def _shown(found: Rehearsal) -> dict[str, Any]:
 def _test_channel(sheet: Sheet, wanted: str) -> dict[str, Any]:
     channel = next((one for one in sheet.desk.channels if str(one.pk) == wanted), None)
     if channel is None:
-        return {"tested": {"id": wanted, "error": "This is no channel of the owner's."}}
+        return {"tested": {"id": wanted, "said": "", "error": "This is no channel of the owner's."}}
     try:
         delivery.test(channel, by=sheet.desk.actor)
     except DonnaError as error:
-        return {"tested": {"id": wanted, "error": error.message}}
-    return {"tested": {"id": wanted, "said": f"A test of {channel.name} is on its way."}}
+        return {"tested": {"id": wanted, "said": "", "error": error.message}}
+    return {"tested": {"id": wanted, "said": f"A test of {channel.name} is on its way.", "error": ""}}

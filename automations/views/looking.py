@@ -21,7 +21,7 @@ from donna_skills.errors import DonnaError
 from lifecycle.selectors import active_capabilities
 
 PAGE = 50
-RUNS = 25
+RUNS = 15
 _LONGEST_TEXT = 200
 
 
@@ -55,6 +55,8 @@ def detail(
     status = wanted if wanted in RunStatus.values else ""
     found = selectors.run_list(automation, status=status).defer("inputs", "payload")
     runs = Paginator(found, RUNS).get_page(request.GET.get("page"))
+    shown = list(runs.object_list)
+    traces = automation_pages.traces(automation, shown)
     last = automation.runs.order_by("-id").first()
     field = request.GET.get("field", "")
     context: dict[str, Any] = {
@@ -71,7 +73,7 @@ def detail(
         "last": last,
         "runs": runs,
         "run_filter": [{"name": "status", "label": "Result", "choices": RunStatus.choices, "value": status}],
-        "rows": [{"run": run, "trace": automation_pages.trace_of(run)} for run in runs.object_list],
+        "rows": [{"run": run, "trace": trace} for run, trace in zip(shown, traces, strict=True)],
         "shares": list(automation.shares.select_related("person", "group")),
         "share_form": share or ShareForm(),
         "follow_ups": selectors.follow_ups(automation),
@@ -92,7 +94,7 @@ def shown_run(request: HttpRequest, run: AutomationRun, *, refusal: DonnaError |
         "run": run,
         "automation": run.automation,
         "allowed": automation_pages.allowed(run.automation, asking.actor(request)),
-        "trace": automation_pages.trace_of(run),
+        "trace": automation_pages.traces(run.automation, [run])[0],
         "behind": selectors.lifecycle_runs(run),
         "refusal": refusal,
     }

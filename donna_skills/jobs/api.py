@@ -26,14 +26,13 @@ class ProgressOut(Schema):
     message: str
 
 
-class JobOut(Schema):
+class JobLineOut(Schema):
     id: UUID
     kind: str
     status: JobStatus
     subject_type: str
     subject_id: str
     progress: ProgressOut
-    report: dict[str, Any]
     error: str
     error_code: str = Field(description="`unexpected` for what nobody foresaw; empty unless it failed.")
     requested_by: str
@@ -42,15 +41,19 @@ class JobOut(Schema):
     finished_at: datetime | None
 
 
+class JobOut(JobLineOut):
+    report: dict[str, Any]
+
+
 class JobFilters(pages.PageQuery):
     status: JobStatus | None = None
     kind: str | None = Field(None, max_length=80)
 
 
-@router.get("/jobs", auth=READ, operation_id="list_jobs", response=pages.Page[JobOut], summary="Jobs, newest first")
+@router.get("/jobs", auth=READ, operation_id="list_jobs", response=pages.Page[JobLineOut], summary="Jobs, newest first")
 def list_jobs(request: HttpRequest, query: Query[JobFilters]) -> Any:
-    found = selectors.job_list(status=query.status or "", kind=query.kind or "")
-    return pages.page(found, query=query, order="-created_at", serialize=job_out)
+    found = selectors.job_list(status=query.status or "", kind=query.kind or "").defer("report", "arguments")
+    return pages.page(found, query=query, order="-created_at", serialize=job_line_out)
 
 
 @router.get(
@@ -70,6 +73,11 @@ def get_job(request: HttpRequest, job_id: UUID, response: HttpResponse) -> Any:
 
 
 def job_out(job: JobRun) -> dict[str, Any]:
+    return {**job_line_out(job), "report": job.report}
+
+
+def job_line_out(job: JobRun) -> dict[str, Any]:
+    """Without the report: that of a night is a hundred kilobytes."""
     return {
         "id": job.pk,
         "kind": job.kind,
@@ -81,7 +89,6 @@ def job_out(job: JobRun) -> dict[str, Any]:
             "total": job.progress_total,
             "message": job.progress_message,
         },
-        "report": job.report,
         "error": job.error,
         "error_code": job.error_code,
         "requested_by": job.requested_label,

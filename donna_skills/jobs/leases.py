@@ -1,7 +1,7 @@
 """Leases: who works on a row, and until when it is believed.
 
-A worker claims a row by one conditional update that names it and ends after LEASE_S seconds (60). While it works, a
-thread renews the lease every LEASE_RENEW_S seconds (20). A worker that is killed renews no more: the lease runs out,
+A worker claims a row by one conditional update that names it and ends after LEASE_S seconds (60). Once it has worked
+for LEASE_RENEW_S seconds (20), a thread renews the lease every so often. A worker that is killed renews no more: the lease runs out,
 and a duty finds the row with `expired`. Nobody's clock but the workers' and the duty's is involved, so machines that
 share a database need clocks that agree to within a few seconds.
 
@@ -16,6 +16,7 @@ share a database need clocks that agree to within a few seconds.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
@@ -125,36 +126,93 @@ def renewing(
     lease_s: float | None = None,
     every_s: float | None = None,
 ) -> Iterator[Lease]:
-    """Keep a claimed row's lease alive while the block runs, from a thread with a connection of its own."""
+    """Keep a claimed row's lease alive while the block runs, from a thread with a connection of its own, which is not
+    started before the first renewal is due."""
     lease = Lease(owner)
     stopped = threading.Event()
+    every = renew_seconds() if every_s is None else every_s
     keeper = threading.Thread(
         target=_keep,
         name=f"lease-{pk}",
         daemon=True,
         kwargs={
-            "rows": model._base_manager.filter(pk=pk, lease_owner=owner),
+            "model": model,
+            "pk": pk,
             "lease": lease,
             "stopped": stopped,
             "lease_s": lease_seconds() if lease_s is None else lease_s,
-            "every_s": renew_seconds() if every_s is None else every_s,
+            "every_s": every,
         },
     )
-    keeper.start()
+    _watch.start_after(every, keeper)
     try:
         yield lease
     finally:
-        stopped.set()
-        # A renewal that hangs on a dead database must not hold up the worker: the thread is a daemon and ends alone.
-        keeper.join(_JOIN_S)
+        if not _watch.withdraw(keeper):
+            stopped.set()
+            # A renewal that hangs on a dead database must not hold up the worker: the thread is a daemon and ends alone.
+            keeper.join(_JOIN_S)
+
+
+class _Watch:
+    """Starts each keeper when its first renewal is due. Most work is over by then, and has cost no thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._due: dict[threading.Thread, float] = {}
+        self._looks_at = math.inf
+        self._thread: threading.Thread | None = None
+
+    def start_after(self, seconds: float, keeper: threading.Thread) -> None:
+        due = time.monotonic() + seconds
+        with self._changed:
+            self._due[keeper] = due
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look, name="leases", daemon=True)
+                self._thread.start()
+            if due < self._looks_at:
+                self._changed.notify()
+
+    def withdraw(self, keeper: threading.Thread) -> bool:
+        """Whether it was still waiting, and now never starts."""
+        with self._changed:
+            return self._due.pop(keeper, None) is not None
+
+    def _look(self) -> None:
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for keeper in [keeper for keeper, due in self._due.items() if due <= now]:
+                    try:
+                        keeper.start()
+                    except RuntimeError:  # the machine has no thread left
+                        logger.exception("A lease cannot be renewed yet; it is tried again.")
+                        self._due[keeper] = now + _RETRY_S
+                    else:
+                        del self._due[keeper]
+                self._looks_at = min(self._due.values(), default=math.inf)
+                self._changed.wait(None if self._looks_at == math.inf else self._looks_at - now)
+
+
+_watch = _Watch()
+
+
+def _watch_anew() -> None:
+    """Threads do not live on in a forked process, and a lock may have been held at that moment."""
+    global _watch
+    _watch = _Watch()
+
+
+os.register_at_fork(after_in_child=_watch_anew)
 
 
 def _keep(
-    *, rows: models.QuerySet[Leased], lease: Lease, stopped: threading.Event, lease_s: float, every_s: float
+    *, model: type[Leased], pk: Any, lease: Lease, stopped: threading.Event, lease_s: float, every_s: float
 ) -> None:
     """Renew until stopped or lost. A database that is locked or away is asked again until the lease has run out."""
-    until = time.monotonic() + lease_s
-    wait = every_s
+    rows = model._base_manager.filter(pk=pk, lease_owner=lease.owner)
+    until = time.monotonic() + lease_s - every_s
+    wait = 0.0
     try:
         while not stopped.wait(wait):
             asked = time.monotonic()

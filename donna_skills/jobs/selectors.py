@@ -34,6 +34,11 @@ def kinds() -> list[str]:
     return sorted(settings.JOB_HANDLERS)
 
 
+def name(kind: str) -> str:
+    """What a page calls a kind of job; one without a name in settings.JOB_NAMES keeps its code."""
+    return str(settings.JOB_NAMES.get(kind, kind))
+
+
 def last(kind: str) -> JobRun | None:
     """The newest job of a kind, over or not."""
     return JobRun.objects.filter(kind=kind).first()

@@ -72,7 +72,7 @@ def _filters(request: HttpRequest) -> list[dict[str, Any]]:
     """The list's filters with what is chosen; a value that is none of the choices is no filter."""
     choices: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "status": ("Status", [(value, label) for value, label in JobStatus.choices]),
-        "kind": ("Kind", [(kind, kind) for kind in selectors.kinds()]),
+        "kind": ("Kind", [(kind, selectors.name(kind)) for kind in selectors.kinds()]),
     }
     found = []
     for name, (label, options) in choices.items():

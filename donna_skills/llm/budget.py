@@ -28,10 +28,12 @@ from donna_skills.errors import BudgetPaused
 from donna_skills.llm import notices
 from donna_skills.llm.models import BudgetPeriod, CallStatus, ModelCall, to_micros
 from donna_skills.llm.port import Purpose
+from donna_skills.lookups import UniqueLookup
 
 _HELD_BY_OTHERS_RETRY_S = 15
 _REAP_BATCH = 500
 _MICRO = Decimal("0.000001")
+_PERIOD = UniqueLookup(BudgetPeriod, "key")
 
 # What somebody waits for. Everything else is background work, which can be made up for tomorrow.
 LIVE_PURPOSES = frozenset({Purpose.NATIVE, Purpose.SKILL_STEP, Purpose.MATCH})
@@ -108,7 +110,7 @@ def ensure_open(at: datetime) -> None:
 
     Reads, holds nothing."""
     for period in periods(at):
-        found = BudgetPeriod.objects.filter(key=period.key).first()
+        found = _PERIOD.get(period.key)
         if found is not None and found.spent_usd >= period.limit_usd > 0:
             raise _paused(period, ModelCall(purpose=Purpose.NATIVE, started_at=at), spent=found.spent_usd)
 
@@ -117,10 +119,9 @@ def room(at: datetime) -> Decimal:
     """What live traffic may still hold in the tighter of the day and the month; below 0 when it is overspent.
 
     Reads, holds nothing."""
-    found = {row.key: row for row in BudgetPeriod.objects.filter(key__in=[period.key for period in periods(at)])}
     left = []
     for period in periods(at):
-        row = found.get(period.key)
+        row = _PERIOD.get(period.key)
         left.append(period.limit_usd - (row.spent_usd + row.reserved_usd if row else Decimal(0)))
     return min(left)
 

@@ -23,8 +23,8 @@ from donna_skills.notifications.models import Event, Level
 
 @dataclass(frozen=True)
 class Notice:
-    """What people read of an event, and who: everybody with the permission, and the people named. `channels` are ids of
-    the people's channels, where not all of theirs are meant."""
+    """What people read of an event, and who: everybody with the permission, and the people named, `but` not who did it.
+    `channels` are ids of the people's channels, where not all of theirs are meant."""
 
     title: str
     body: str = ""
@@ -33,6 +33,7 @@ class Notice:
     permission: str = ""
     people: tuple[User, ...] = ()
     channels: tuple[str, ...] | None = None
+    but: User | None = None
 
 
 def publish(

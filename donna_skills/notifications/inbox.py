@@ -57,6 +57,8 @@ def recipients(notice: Notice) -> list[User]:
     if notice.permission:
         allowed = User.objects.with_perm(f"accounts.{notice.permission}", backend=_BACKEND)
         found |= {person.pk: person for person in allowed}
+    if notice.but is not None:
+        found.pop(notice.but.pk, None)
     return [found[pk] for pk in sorted(found)]
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from donna_skills.accounts.models import ApiToken
+from donna_skills.jobs import selectors
 from donna_skills.jobs.models import JobRun, JobStatus
 from donna_skills.notifications.models import Delivery, DeliveryStatus, Level
 from donna_skills.templatetags.ui import badge
@@ -36,6 +37,18 @@ LEVEL_TONES: dict[str, str] = {Level.INFO: "grey", Level.SUCCESS: "green", Level
 def job_badge(status: str) -> SafeString:
     code = JobStatus(status)
     return badge(code.label, JOB_TONES[code], title=code.value)
+
+
+@register.filter
+def job_name(job: JobRun) -> str:
+    return selectors.name(job.kind)
+
+
+@register.filter
+def asked_by(job: JobRun) -> str:
+    """Who asked for it: a person by name, else the bot or the part of the system that did."""
+    label = job.requested_label
+    return label.removeprefix("person ") if job.requested_by_id else label or "the system"
 
 
 @register.simple_tag

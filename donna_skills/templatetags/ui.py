@@ -17,12 +17,16 @@ from django.utils import timezone
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from donna_skills import shortening
+
 register = template.Library()
 
 NOTHING = "–"
 TONES = ("grey", "blue", "violet", "teal", "green", "amber", "red")
 SHAPES = {"grey": "○", "blue": "◆", "violet": "◆", "teal": "●", "green": "●", "amber": "▲", "red": "■"}
 SHORT_ID_LENGTH = 8
+_LONGEST_TEXT = 20_000
+"""Bytes of a page that one text takes, where a template names no other number."""
 _SPARK_WIDTH, _SPARK_HEIGHT, _SPARK_EDGE = 96, 24, 3
 
 # Drawn as nothing, or as something else than what they are, though Unicode calls them letters, marks or symbols.
@@ -162,15 +166,19 @@ def copy_id(value: object) -> str:
 
 
 @register.filter
-def reveal(text: object) -> SafeString:
-    """Text of a model, a bot or a skill, escaped, with every character that cannot be seen spelt out."""
-    return mark_safe(_UNUSUAL.sub(lambda found: _shown(found[0]), escape(str(text))))  # noqa: S308 (escaped first)
+def reveal(text: object, most: int = _LONGEST_TEXT) -> SafeString:
+    """Text of a model, a bot or a skill, escaped, with every character that cannot be seen spelt out. What would take
+    more than `most` bytes of the page is cut, and says so."""
+    shown, left = shortening.cut(str(text), most)
+    safe = _UNUSUAL.sub(lambda found: _shown(found[0]), escape(shown))
+    more = f' <span class="cut">… and {left:,} more characters</span>' if left else ""
+    return mark_safe(safe + more)  # noqa: S308 (escaped first)
 
 
 @register.filter
-def pretty_json(value: Any) -> SafeString:
-    """JSON to read, for a <pre>; a value that is no JSON is shown as text."""
-    return reveal(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+def pretty_json(value: Any, most: int = _LONGEST_TEXT) -> SafeString:
+    """JSON to read, for a <pre>; a value that is no JSON is shown as text. Cut as `reveal` cuts."""
+    return reveal(json.dumps(value, indent=2, ensure_ascii=False, default=str), most)
 
 
 def _shown(character: str) -> str:

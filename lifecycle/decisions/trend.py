@@ -26,8 +26,9 @@ class Trend:
 def trend(agreements: Sequence[Number], *, window: int, confidence: Number = 0.95) -> Trend:
     """The newest `window` agreements (newest first, each in [0, 1]) against the `window` before them.
 
-    Down: the newer mean is lower by more than one standard error of the difference, sqrt(p₁(1 − p₁)/n + p₀(1 − p₀)/n),
-    so that chance alone draws the arrow in one skill of six at most. Unknown until both windows are full.
+    Down: lower by more than one standard error of the difference, after one success and one failure were added to each
+    window (A. Agresti and B. Caffo, 2000), so that a single miss after a perfect record is none, and chance alone draws
+    the arrow for one skill in six. Unknown until both windows are full.
     """
     known, size = shares(agreements), max(1, window)
     newest, before = known[:size], known[size : 2 * size]
@@ -37,11 +38,14 @@ def trend(agreements: Sequence[Number], *, window: int, confidence: Number = 0.9
     mean = _mean(newest)
     direction: Direction = "unknown"
     if len(before) == size:
-        direction = "down" if _is_lower(mean, _mean(before), size) else "steady"
+        direction = "down" if _is_lower(newest, before) else "steady"
     return Trend(direction, float(mean), lower, upper, len(newest))
 
 
-def _is_lower(new: Fraction, old: Fraction, n: int) -> bool:
+def _is_lower(newest: Sequence[Fraction], before: Sequence[Fraction]) -> bool:
+    """Both are of the same length. Squared, so that the comparison is exact."""
+    n = len(newest) + 2
+    new, old = ((sum(values, Fraction(0)) + 1) / n for values in (newest, before))
     drop = old - new
     return drop > 0 and drop * drop * n > new * (1 - new) + old * (1 - old)
 

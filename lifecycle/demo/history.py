@@ -57,10 +57,11 @@ class Course:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run to report; `right` is what the answer should have been, where it is mistaken."""
+    """A run to report; `reference` is the right answer, and `right` too where the answer is valid and mistaken."""
 
     report: Report
     days_ago: int
+    reference: Mapping[str, Any]
     right: Mapping[str, Any] | None = None
 
 
@@ -118,4 +119,4 @@ def _run(chance: random.Random, course: Course, number: int, started: datetime, 
         started_at=started,
         user_id=chance.choice(_SERVED),
     )
-    return Planned(report, days_ago, right if mistaken else None)
+    return Planned(report, days_ago, right, right if mistaken else None)

@@ -10,7 +10,7 @@ from donna_skills.accounts.actors import Actor
 from donna_skills.llm import routing
 from lifecycle.demo.courses import DRIFTING, JOURNEY
 from lifecycle.models import RunStatus, SkillRun
-from lifecycle.services import runs
+from lifecycle.services import divergences, runs
 
 _IDS = "demo-live-"
 
@@ -36,6 +36,15 @@ def happen(*, today: date, bot: Actor, person: Actor, say: Callable[[str], None]
     for run in SkillRun.objects.filter(external_id__startswith=_IDS, status=RunStatus.QUEUED):
         runs.carry_out(run.pk)
     say(f"{len(asked)} runs carried out with the offline rules.")
+
+
+def be_compared() -> None:
+    """Lay what the dozen answered beside the reference's answers, in this process. Offline only."""
+    if not costs_nothing():
+        return
+    due = SkillRun.objects.filter(external_id__startswith=_IDS, compare_at__isnull=False).order_by("pk")
+    for run_id in list(due.values_list("pk", flat=True)):
+        divergences.compare(run_id)
 
 
 def _asked(today: date) -> list[tuple[str, dict[str, Any]]]:

@@ -39,9 +39,9 @@ def product(chance: Random, day: date) -> tuple[Inputs, Output]:
     }
 
 
-def thousandth_price(chance: Random, right: Output) -> Output:
-    """1.299,00 read as one and a bit."""
-    return {**right, "price": round(right["price"] / 1000, 3), "below_target": True}
+def other_product(chance: Random, right: Output) -> Output:
+    """What the page praises in its margin."""
+    return {"product": "Gift card", "price": 25.0, "currency": "EUR", "in_stock": True, "below_target": True}
 
 
 def feed(chance: Random, day: date) -> tuple[Inputs, Output]:
@@ -68,6 +68,17 @@ def page(chance: Random, day: date) -> tuple[Inputs, Output]:
 
 def untagged(chance: Random, right: Output) -> Output:
     return {**right, "tags": []}
+
+
+def article(chance: Random, day: date) -> tuple[Inputs, Output]:
+    title, tag, begins = chance.choice(_PAGES)
+    inputs: Inputs = {"url": f"https://{tag}.example/{_slug(title)}-{chance.randint(1, 400)}"}
+    return inputs, {"title": title, "summary": begins}
+
+
+def other_article(chance: Random, right: Output) -> Output:
+    """What the page's margin says."""
+    return {"title": "Subscribe", "summary": "New pages come by mail each Monday."}
 
 
 def _slug(title: str) -> str:

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
+from django.conf import settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
 from donna_skills.accounts.actors import Actor
+from donna_skills.jobs import services as jobs
+from donna_skills.jobs.models import JobRun, JobStatus
+from donna_skills.notifications import inbox
+from donna_skills.notifications.models import Notification
 from lifecycle.configuration import knobs
-from lifecycle.demo import history, live, people
-from lifecycle.demo.courses import COURSES, DRIFTING, FLAGGED, JOURNEY, PAUSED, WITHOUT_SKILL
+from lifecycle.demo import comparisons, history, live, people
+from lifecycle.demo.courses import ASKING, COURSES, DRIFTING, FLAGGED, JOURNEY, PAUSED, RELEASED, WITHOUT_SKILL
 from lifecycle.demo.history import Planned
 from lifecycle.demo.people import DEMO, Cast
 from lifecycle.models import Capability, Correction, Fixture, Review, ReviewKind, Skill, SkillRun, SkillVersion
@@ -23,11 +31,13 @@ from lifecycle.services import (
     capabilities,
     corrections,
     fixtures,
+    promotions,
     reports,
     reviews,
     seeds,
     skills,
     transitions,
+    verify,
     versions,
 )
 from lifecycle.states import Reason, State
@@ -61,31 +71,39 @@ def build(*, today: date, password: str, say: Say) -> World:
     """Make the world that led up to `today` (UTC).
 
     1. Users, the assistant, the seed skills, and capabilities without a skill.
-    2. A person's skill through its whole journey, and two seeds released by a reviewer.
-    3. Six weeks of runs as the assistant reports them, then a dozen runs carried out here.
+    2. A person's skill through its whole journey, and seeds that answer.
+    3. Six weeks of runs as the assistant reports them, a dozen runs carried out here, and what comparing them said.
     4. What people did about them: corrections, fixtures, a pause, a flag.
-    5. What waits for a reviewer: a new version and a capability.
-    6. The keys that are handed out, which mark the world as complete.
+    5. What waits for a reviewer: a new version with its evidence, and a capability.
+    6. What the apps above add (settings.DEMO_PARTS).
+    7. The keys that are handed out, which mark the world as complete.
     """
     if people.have_keys():
         return World(questions=Review.objects.open().count())
+    began = timezone.now()
     cast = people.gather(password=password)
     seeds.load()
     for name in (*WITHOUT_SKILL, JOURNEY):
         register(name, actor=DEMO)
     say("Users, seed skills and capabilities.")
     _journey(cast)
-    _release_seeds(cast)
+    release_seeds()
     say("A skill handed in, rejected, mended, approved and released.")
     planned = history.plan(COURSES, today=today)
     _report(planned, cast, say)
     live.happen(today=today, bot=cast.bot, person=Actor.person(cast.operator), say=say)
+    _close_gate(cast)
+    comparisons.tell(planned, cast=cast, say=say)
+    _read_what_is_over(began)
+    live.be_compared()
     _correct(planned, cast)
     _capture(planned, cast)
     _pause_and_flag(cast)
     say("Corrections, fixtures, one skill paused and one flagged.")
     _ask(cast)
     say("Questions to a reviewer.")
+    for part in settings.DEMO_PARTS:
+        import_string(part)(cast, today=today, say=say)
     return World(
         new_users=cast.new,
         keys=people.hand_out_keys(cast),
@@ -120,13 +138,14 @@ def _journey(cast: Cast) -> None:
             review,
             by=cast.reviewer,
             reason="The prompt does not say that the page is data: a page could give the model orders.",
-            seen_digest=first.digest,
+            seen_digest=review.subject_digest,
         )
     second = _hand_in(
         JOURNEY, mended, actor=Actor.person(cast.author), changelog="The page is data now, whatever it says."
     )
     if review := _question(second):
-        reviews.approve(review, by=cast.reviewer, comment="Good: one fetch, a short prompt.", seen_digest=second.digest)
+        comment, seen = "Good: one fetch, a short prompt.", review.subject_digest
+        reviews.approve(review, by=cast.reviewer, comment=comment, seen_digest=seen)
     _release(JOURNEY, cast, note="Ten pages kept beside the reference, and all ten are right.")
 
 
@@ -135,9 +154,19 @@ def _as_it_was_first(mended: Mapping[str, bytes]) -> dict[str, bytes]:
     return {**mended, "steps/file.md": prompt, "skill.yaml": mended["skill.yaml"].replace(b"1.1.0", b"1.0.0")}
 
 
-def _release_seeds(cast: Cast) -> None:
-    _release(FLAGGED, cast, note="Compared with the shops' own pages by hand: right each time.")
-    _release(PAUSED, cast, note="Picks what a reader would pick.")
+def release_seeds() -> None:
+    """As the seeds that are live from the start: nobody has looked since, so that every comparison counts."""
+    for name in RELEASED:
+        skill = _skill(name)
+        if skill.state == State.SANDBOX:
+            transitions.move(
+                skill,
+                State.SHADOW_PRIMARY,
+                reason=Reason.GATE_PASSED,
+                actor=DEMO,
+                note="A seed skill whose fixtures all pass starts live in the demo.",
+                evidence={"seed": True, "fixtures": skill.fixtures.count()},
+            )
 
 
 def _release(name: str, cast: Cast, *, note: str) -> None:
@@ -146,6 +175,20 @@ def _release(name: str, cast: Cast, *, note: str) -> None:
         transitions.move(
             skill, State.SHADOW_PRIMARY, reason=Reason.HUMAN_APPROVAL, actor=Actor.person(cast.reviewer), note=note
         )
+
+
+def _close_gate(cast: Cast) -> None:
+    """A reviewer wants to be asked before this one is trusted."""
+    skill = _skill(ASKING)
+    if not skill.requires_human_gate:
+        skills.set_human_gate(skill, True, actor=Actor.person(cast.reviewer))
+
+
+def _read_what_is_over(began: datetime) -> None:
+    """People have read what this world has told them until now: what waits in the inbox is what waits for somebody."""
+    told = Notification.objects.filter(created_at__gte=began, read_at__isnull=True).select_related("person")
+    for person in {line.person for line in told}:
+        inbox.mark_read(person, ids=[line.pk for line in told if line.person_id == person.pk])
 
 
 def _report(planned: Sequence[Planned], cast: Cast, say: Say) -> None:
@@ -158,7 +201,7 @@ def _report(planned: Sequence[Planned], cast: Cast, say: Say) -> None:
 
 def _correct(planned: Sequence[Planned], cast: Cast) -> None:
     """People say what some of the mistaken answers should have been: a reviewer by hand, and the bot for somebody."""
-    for name, field_name in ((DRIFTING, "priority"), (FLAGGED, "price")):
+    for name, field_name in ((DRIFTING, "priority"), (FLAGGED, "duplicate")):
         for number, one in enumerate(_mistakes(planned, name)):
             run = _run(one, cast)
             assert one.right is not None
@@ -199,7 +242,9 @@ def _pause_and_flag(cast: Cast) -> None:
     paused, flagged = _skill(PAUSED), _skill(FLAGGED)
     if not paused.paused:
         skills.pause(
-            paused, actor=Actor.person(cast.operator), note="The feeds move to another address this week; until then."
+            paused,
+            actor=Actor.person(cast.operator),
+            note="Two of the sites that it reads are being rebuilt this week; until then.",
         )
     if flagged.state == State.SHADOW_PRIMARY:
         skills.request_move(
@@ -207,12 +252,14 @@ def _pause_and_flag(cast: Cast) -> None:
             to_state=State.FLAGGED_FOR_REVIEW,
             reason=Reason.MANUAL_OVERRIDE,
             actor=Actor.person(cast.reviewer),
-            note="Prices come out a thousand times too small, as if 1.299 were one and a bit: see the corrections.",
+            note="Says that a chore is new where it is only worded anew: see the corrections.",
         )
 
 
 def _ask(cast: Cast) -> None:
-    """A better version from the assistant, and a capability that looks like one that there is."""
+    """A skill that has earned trust, a better version of one from the assistant, and a capability that looks like one
+    that there is."""
+    promotions.consider(_skill(ASKING).pk)
     shipped = versions.files_of(SkillVersion.objects.get(skill__capability__name=IMPROVED, number=1))
     _hand_in(
         IMPROVED,
@@ -235,7 +282,11 @@ def _hand_in(name: str, files: Mapping[str, bytes], *, actor: Actor, changelog: 
     """The version with these files, handed in now where it is not there yet."""
     skill = _skill(name)
     known = SkillVersion.objects.filter(skill=skill, digest=digest(files)).first()
-    return known or skills.submit_version(skill, files=files, actor=actor, changelog=changelog)[0]
+    version = known or skills.submit_version(skill, files=files, actor=actor, changelog=changelog)[0]
+    if live.costs_nothing():
+        for job in JobRun.objects.filter(kind=verify.KIND, key=str(version.pk), status=JobStatus.QUEUED):
+            jobs.run(job.pk)  # there may be no worker before the first start
+    return version
 
 
 def _question(version: SkillVersion) -> Review | None:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from donna_skills.accounts.actors import Actor, ActorKind
 from donna_skills.accounts.roles import Permission
 from donna_skills.audit import services as audit
-from donna_skills.errors import AlreadyDecided, Conflict, FieldError, Invalid, NotPermitted
+from donna_skills.errors import AlreadyDecided, FieldError, Invalid, NotPermitted, StaleState
 from donna_skills.notifications import events, inbox
 from lifecycle.configuration import knobs
 from lifecycle.decisions import candidacy
@@ -303,7 +303,7 @@ def _open(skill: Skill, figures: dict[str, Any], *, now: datetime) -> Candidate:
         with transaction.atomic():
             truth = Skill.objects.select_for_update(of=("self",)).get(pk=skill.pk)
             if truth.state != skill.state:
-                raise Conflict("The skill has moved on since it was looked at.")
+                raise StaleState("The skill has moved on since it was looked at.")
             if skill.state == State.CLAUDE_NATIVE:
                 note = "The reference model does this often enough to be worth a skill."
                 transitions.move(
@@ -316,7 +316,7 @@ def _open(skill: Skill, figures: dict[str, Any], *, now: datetime) -> Candidate:
             audit.record("candidate.found", actor=ACTOR, subject_type="candidate", subject_id=candidate.pk, data=facts)
             _announce(candidate, skill)
     except IntegrityError:
-        raise Conflict("Another run of the detection found it a moment ago.") from None
+        raise StaleState("Another run of the detection found it a moment ago.") from None
     return candidate
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -15,15 +16,18 @@ from donna_skills.accounts.roles import Permission
 from donna_skills.audit import services as audit
 from donna_skills.errors import Conflict, FieldError, Invalid, NotFound, NotPermitted
 from donna_skills.llm import gateway
+from donna_skills.lookups import UniqueLookup
 from lifecycle.configuration import knobs
 from lifecycle.decisions import matching
 from lifecycle.execution import schemas, tools
-from lifecycle.models import Capability, CapabilityStatus, ReviewKind, Skill, TriggerType
+from lifecycle.models import Capability, CapabilityStatus, ReviewKind, Skill, SkillVersion, TriggerType
 from lifecycle.services import refusals, reviews
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MOST_EXAMPLES = 50
 _LONGEST_EXAMPLE = 300
+_BY_NAME, _BY_ID = UniqueLookup(Capability, "name"), UniqueLookup(Capability, "id")
+_SKILL_OF, _VERSION = UniqueLookup(Skill, "capability"), UniqueLookup(SkillVersion, "id")
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,25 @@ class MatchResult:
 
 def get(name: str) -> Capability:
     """The capability with its skill; NotFound says what there is to ask for."""
-    capability = Capability.objects.select_related("skill__current_version").filter(name=name).first()
+    capability = _BY_NAME.get(name)
     if capability is None:
         raise NotFound(f"There is no capability {name[:80]!r}; GET capabilities lists them.", code="unknown_capability")
+    return _with_skill(capability)
+
+
+def by_id(capability_id: UUID) -> Capability:
+    """A capability that there is, with its skill."""
+    capability = _BY_ID.get(capability_id)
+    assert capability is not None, "capabilities are never deleted"
+    return _with_skill(capability)
+
+
+def _with_skill(capability: Capability) -> Capability:
+    skill = _SKILL_OF.get(capability.pk)
+    if skill is not None:
+        skill.capability = capability
+        if skill.current_version_id is not None:
+            skill.current_version = _VERSION.get(skill.current_version_id)
     return capability
 
 

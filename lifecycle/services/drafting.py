@@ -6,31 +6,25 @@ All of it is data: it goes into the prompt as JSON between markers, with nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from donna_skills.llm import gateway, ledger
-from donna_skills.llm.models import CallStatus
 from donna_skills.llm.port import ModelRequest, Purpose
 from lifecycle.configuration import knobs
 from lifecycle.decisions import drafting
 from lifecycle.execution import canonical, templates
 from lifecycle.models import (
     AttemptStatus,
-    AuthorKind,
     Capability,
     DraftAttempt,
-    Review,
-    ReviewKind,
-    ReviewState,
     RunPath,
     RunStatus,
     Skill,
     SkillRun,
 )
-from lifecycle.services import authoring, prompts
+from lifecycle.services import authoring, prompts, reviews
 from lifecycle.services.candidates import WINDOW
 
 SAMPLES = 5
@@ -73,12 +67,7 @@ def ask(attempt: DraftAttempt) -> str:
 
     Where an earlier worker was answered and died before it could keep the reply, the ledger still has it.
     """
-    return _paid_for(attempt.pk) or gateway.complete(_request(attempt)).text
-
-
-def _paid_for(attempt_id: UUID) -> str | None:
-    calls = ledger.calls_of(attempt_id).filter(status=CallStatus.SUCCEEDED, purpose=Purpose.DRAFT).exclude(output="")
-    return calls.values_list("output", flat=True).last()
+    return ledger.answer_of(attempt.pk, purpose=Purpose.DRAFT) or gateway.complete(_request(attempt)).text
 
 
 def _request(attempt: DraftAttempt) -> ModelRequest:
@@ -96,7 +85,7 @@ def _request(attempt: DraftAttempt) -> ModelRequest:
         "capability": _data(about),
         "samples": _data(shown),
         "refused": _data(refused) if (refused := _refused(attempt)) else "",
-        "rejected": _data(rejected) if (rejected := _rejected(attempt.skill)) else "",
+        "rejected": _data(said) if (said := _said(attempt.skill)) else "",
     }
     return ModelRequest(
         purpose=Purpose.DRAFT,
@@ -118,15 +107,12 @@ def _refused(attempt: DraftAttempt) -> list[Mapping[str, Any]]:
     return [{"reasons": reasons[:_MOST_REASONS], "files": sorted(files)[:_MOST_REASONS]} for reasons, files in rows]
 
 
-def _rejected(skill: Skill) -> Sequence[str]:
-    """What people said when they rejected a draft of this skill that was written here, newest first."""
-    said = Review.objects.filter(
-        skill=skill,
-        kind=ReviewKind.DRAFT,
-        state=ReviewState.REJECTED,
-        version__author_kind=AuthorKind.AUTO_DRAFT,
-    ).order_by("-id")
-    return list(said.values_list("comment", flat=True)[:FED_BACK])
+def _said(skill: Skill) -> list[dict[str, Any]]:
+    """What people said when they refused versions of this skill, or wanted them changed, newest first."""
+    return [
+        {"version": one.version, "decision": one.decision, "words": one.words}
+        for one in reviews.said_about(skill, limit=FED_BACK)
+    ]
 
 
 def _data(value: Any) -> str:

@@ -218,14 +218,17 @@ class _Night:
 
     def decide(self, candidate: Candidate) -> Line:
         skill = candidate.capability.skill
-        if why_not := blocker(candidate, now=self.now):
-            return Line.of(skill, why_not.code, why_not.message, reasons=[why_not.code])
-        if why_not := self._spent():
+        if why_not := self._spent() or blocker(candidate, now=self.now):
             return Line.of(skill, why_not.code, why_not.message, reasons=[why_not.code])
         self.left -= 1
         if self.dry_run:
             return Line.of(skill, "would_draft", f"It would save {candidate.expected_savings_usd:.2f} USD in 30 days.")
-        attempt = write(candidate, actor=ACTOR, now=self.now)
+        try:
+            attempt = write(candidate, actor=ACTOR, now=self.now)
+        except Conflict as error:
+            if error.code != UNDER_WAY:
+                raise
+            return Line.of(skill, error.code, error.message, reasons=[error.code])
         self.cost += attempt.cost_usd
         self.silent = self.silent + 1 if attempt.status == AttemptStatus.MODEL_ERROR else 0
         self.stopped = self.stopped or attempt.status == AttemptStatus.BUDGET_STOPPED

@@ -27,7 +27,7 @@ from lifecycle.decisions import gatedocument, gates, readiness
 from lifecycle.decisions.gates import GateResult
 from lifecycle.execution import canonical
 from lifecycle.execution.ports import Models
-from lifecycle.models import GateDecision, GateVerdict, Skill, SkillVersion, VersionStatus
+from lifecycle.models import GateDecision, GateVerdict, Review, Skill, SkillVersion, VersionStatus
 from lifecycle.packages.model import Files
 from lifecycle.services import gateinputs, reviews
 from lifecycle.services.gaterun import GateRun
@@ -200,7 +200,7 @@ def _announce(skill: Skill, decision: GateDecision, facts: Mapping[str, Any], se
         notice = events.Notice(
             title=f"The gates {_SAYS[verdict]} version {version.number} of {name}",
             body=" ".join(sentences[:3]) or "Every gate passes.",
-            url=f"/skills/{name}/",
+            url=_where(version) or f"/skills/{name}/",
             level=_LEVEL[verdict],
             permission=Permission.DECIDE_REVIEWS,
             people=(version.author,) if version.author else (),
@@ -213,6 +213,12 @@ def _announce(skill: Skill, decision: GateDecision, facts: Mapping[str, Any], se
         dedup_key=f"gates:{skill.pk}:{decision.digest}:{_since(decision)}",
         notify=notice,
     )
+
+
+def _where(version: SkillVersion) -> str:
+    """The newest open question about the version, which the verdict bears upon; empty where nobody is asked."""
+    asked = Review.objects.open().filter(version=version).order_by("-id").values_list("pk", flat=True).first()
+    return f"/review/{asked}/" if asked else ""
 
 
 def _since(decision: GateDecision) -> str:

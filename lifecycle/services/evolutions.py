@@ -47,6 +47,8 @@ PATIENCE = 3
 """Nights with too few cases until a person is told."""
 _MAY_IMPROVE = (Permission.EDIT_SKILLS, Permission.OPERATE_AUTOMATIONS, Permission.DECIDE_REVIEWS)
 _HANDED_AT_MOST = 50
+_SILENT_AT_MOST = 2
+"""Skills in a row for which no model answered: the others would fare no better tonight."""
 
 
 def attempt(
@@ -81,9 +83,10 @@ def attempt(
 def sweep(*, now: datetime, dry_run: bool = False, budget_usd: Decimal, progress: Progress | None = None) -> Swept:
     """One attempt for each degraded skill, oldest first, while the day's cap and the budget last.
 
-    Outcomes: accepted, refused, budget_stopped, model_error, too_few_cases, budget_short, capped, waits (for a person,
-    after attempts were refused in a row), would_attempt (in a dry run, which writes nothing), error. Four queries read
-    what there is, whatever the number of skills; nothing with the master switch off.
+    Outcomes: accepted, refused, budget_stopped, model_error, model_away, evolution_running (somebody else's),
+    too_few_cases, budget_short, capped, waits (for a person, after attempts were refused in a row), would_attempt (in a
+    dry run, which writes nothing), error. Four queries read what there is, whatever the number of skills; nothing with
+    the master switch off.
     """
     limits, night = knobs(), Swept()
     if not limits.enabled:
@@ -165,6 +168,7 @@ class _Tonight:
     refused: Mapping[UUID, int]
     begun: int
     paid: list[Decimal] = field(default_factory=list)
+    silent: int = 0
 
     @classmethod
     def read(cls, now: datetime) -> _Tonight:
@@ -213,15 +217,21 @@ def _decide(skill: Skill, tonight: _Tonight, *, now: datetime, left: int, dry_ru
     if left <= 0:
         said = f"{limits.evolution_daily_cap} attempts were begun today already."
         return Line.of(skill, "capped", said, reasons=["daily_cap"])
+    if tonight.silent >= _SILENT_AT_MOST:
+        said = "No model answered for the skills before it."
+        return Line.of(skill, "model_away", said, reasons=["model_away"])
     if dry_run:
         tonight.paid.append(Decimal(0))
         return Line.of(skill, "would_attempt", f"{verdict.evidence['cases']} judged comparisons to learn from.")
     try:
         row = attempt(skill, actor=ACTOR, now=now)
-    except DonnaError:
+    except DonnaError as error:
         tonight.paid.append(Decimal(0))
+        if error.code == evolutionwork.UNDER_WAY:
+            return Line.of(skill, error.code, error.message, reasons=[error.code])
         raise
     tonight.paid.append(row.cost_usd)
+    tonight.silent = tonight.silent + 1 if row.status == AttemptStatus.MODEL_ERROR else 0
     detail = row.review.summary if row.review else " ".join(reason["message"] for reason in row.reasons[:3])
     return Line.of(skill, row.status, detail, reasons=[reason["code"] for reason in row.reasons])
 

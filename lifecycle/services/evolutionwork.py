@@ -20,7 +20,8 @@ from donna_skills.accounts.models import User
 from donna_skills.audit import services as audit
 from donna_skills.errors import Conflict, StaleState
 from donna_skills.jobs import leases
-from donna_skills.llm import gateway
+from donna_skills.llm import gateway, ledger
+from donna_skills.llm.port import Purpose
 from lifecycle.execution.replies import ReplyInvalid
 from lifecycle.models import (
     AttemptStatus,
@@ -50,6 +51,7 @@ from lifecycle.services.validation import Progress
 from lifecycle.states import Reason, State
 
 ACTOR = Actor.system("evolution")
+UNDER_WAY = "evolution_running"
 MOST_TAKE_UPS = 3
 """An attempt whose worker dies more often than this takes its workers with it."""
 _PLACES = Decimal("0.000001")
@@ -90,7 +92,7 @@ def claim(skill: Skill, *, actor: Actor, now: datetime, waived: Collection[str])
             facts = {"evolution_id": str(row.pk), "version": version.number, "waived": sorted(waived)}
             audit.record("evolution.began", actor=actor, subject_type="skill", subject_id=skill.pk, data=facts)
     except IntegrityError:
-        raise Conflict("An attempt to evolve this skill is under way.", code="evolution_running") from None
+        raise Conflict("An attempt to evolve this skill is under way.", code=UNDER_WAY) from None
     return row
 
 
@@ -107,7 +109,7 @@ def _take_up(dead: Evolution) -> Evolution:
         statistics={**dead.statistics, "taken_up": taken},
     )
     if not claimed:
-        raise Conflict("An attempt to evolve this skill is under way.", code="evolution_running")
+        raise Conflict("An attempt to evolve this skill is under way.", code=UNDER_WAY)
     row = Evolution.objects.select_related("from_version__skill__capability").get(pk=dead.pk)
     if taken > MOST_TAKE_UPS:
         said = f"Its worker went away {taken} times; it is given up."
@@ -158,7 +160,11 @@ def carry_out(row: Evolution, *, now: datetime, progress: Progress | None) -> En
 
 
 def _ask(row: Evolution, progress: Progress | None) -> None:
-    """The reply, on the row before anything is made of it."""
+    """The reply, on the row before anything is made of it. Where an earlier worker was answered and died before it
+    could keep the reply, the ledger still has it."""
+    if (paid_for := ledger.answer_of(row.pk, purpose=Purpose.EVOLUTION)) and row.samples:
+        _write(row, reply=authoring.storable(paid_for), cost_usd=ledger.cost_of(row.pk))
+        return
     if progress is not None:
         progress(0, 1, "Gathering the cases")
     given = material.gather(row.from_version)

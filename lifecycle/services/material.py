@@ -20,12 +20,12 @@ from lifecycle.decisions.evolution import Case, Split
 from lifecycle.execution import canonical
 from lifecycle.models import AttemptStatus, Correction, Divergence, Evolution, Fixture, FixtureSplit, SkillVersion
 from lifecycle.packages.layout import FIXTURES
-from lifecycle.services import versions
+from lifecycle.services import reviews, versions
 
 _NEWEST = 300
 """Judged comparisons among which the cases are chosen."""
 _MOST_FIXTURES, _MOST_CORRECTIONS, _MOST_EARLIER = 20, 20, 3
-_LONGEST_VALUE, _LONGEST_TEXT = 1_000, 300
+_LONGEST_VALUE, _LONGEST_TEXT, _LONGEST_WORDS = 1_000, 300, 2_000
 _DISTINCTIVE = 12
 """Characters from which on a text of a held-out input is looked for elsewhere."""
 
@@ -44,6 +44,7 @@ class Material:
     fixtures: tuple[Fixture, ...]
     corrections: tuple[Correction, ...]
     earlier: tuple[Evolution, ...]
+    said: tuple[reviews.Said, ...]
     files: Mapping[str, str]
     statistics: Mapping[str, Any]
 
@@ -55,6 +56,10 @@ class Material:
             "corrections": [_correction(one) for one in self.corrections],
             "fixtures": [_fixture(one) for one in self.fixtures],
             "earlier_attempts": [_attempt(one) for one in self.earlier],
+            "reviewers_said": [
+                {"version": one.version, "decision": one.decision, "words": one.words[:_LONGEST_WORDS]}
+                for one in self.said
+            ],
             "statistics": dict(self.statistics),
         }
 
@@ -115,6 +120,7 @@ def gather(version: SkillVersion) -> Material:
         )[:_MOST_FIXTURES],
         corrections=tuple(one for one in corrections[:_MOST_CORRECTIONS] if inputs_key(one.run.inputs) not in held),
         earlier=tuple(one for one in earlier[:_MOST_EARLIER] if not tells(canonical.dumps(_attempt(one)), secrets)),
+        said=tuple(one for one in reviews.said_about(version.skill) if not tells(one.words, secrets)),
         files=_readable(version),
         statistics=_statistics(version, found),
     )

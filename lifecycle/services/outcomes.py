@@ -67,7 +67,8 @@ def _release_to_sandbox(review: Review, *, actor: Actor, comment: str, keep_gate
     evidence = {"review_id": str(review.pk), "digest": version.digest, "verdict": review.verdict or "none"}
     on_the_way = f"Making room for version {version.number}, approved in review {review.pk}."
     if skill.state not in {State.CLAUDE_NATIVE, State.SKILL_CANDIDATE, State.DRAFT, State.DEGRADED}:
-        transitions.move(skill, State.CLAUDE_NATIVE, reason=Reason.MANUAL_OVERRIDE, actor=actor, note=on_the_way)
+        reason = Reason.MANUAL_OVERRIDE
+        transitions.move(skill, State.CLAUDE_NATIVE, reason=reason, actor=actor, note=on_the_way, tell=False)
         # Replaced, not withdrawn: a version that served well stays one that can be rolled back to.
         SkillVersion.objects.filter(current_of=skill).update(status=VersionStatus.SUPERSEDED)
     walks.make_current(skill, version)

@@ -8,11 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from donna_skills.errors import BudgetPaused
+from donna_skills.inserts import PreparedInsert
 from donna_skills.llm import gateway
 from donna_skills.llm.port import ModelFailed as GatewayFailed
 from donna_skills.llm.port import ModelRequest, Purpose
 from lifecycle.execution import ports
 from lifecycle.models import SkillRun, StepResult
+
+_STEPS = PreparedInsert(StepResult)
 
 
 class GatewayModels:
@@ -64,16 +67,18 @@ class StepRows:
         self.run = run
 
     def step(self, record: ports.StepRecord) -> None:
-        StepResult.objects.create(
-            run=self.run,
-            name=record.name[:200],
-            index=record.index,
-            kind=record.kind,
-            status=record.status,
-            output=record.output,
-            error=record.error,
-            input_tokens=record.input_tokens,
-            output_tokens=record.output_tokens,
-            cost_usd=record.cost_usd or Decimal(0),
-            latency_ms=record.latency_ms,
+        _STEPS.create(
+            StepResult(
+                run=self.run,
+                name=record.name[:200],
+                index=record.index,
+                kind=record.kind,
+                status=record.status,
+                output=record.output,
+                error=record.error,
+                input_tokens=record.input_tokens,
+                output_tokens=record.output_tokens,
+                cost_usd=record.cost_usd or Decimal(0),
+                latency_ms=record.latency_ms,
+            )
         )

@@ -95,7 +95,8 @@ def restore_after_rejection(
     walks.from_draft_to_service(skill, actor=actor, note=why, evidence=evidence)
     baseline = baselines.reset(version.pk)
     if was_trusted and baseline and not skill.paused:
-        transitions.move(skill, State.TRUSTED, reason=Reason.HUMAN_APPROVAL, actor=actor, note=why, evidence=evidence)
+        reason = Reason.HUMAN_APPROVAL
+        transitions.move(skill, State.TRUSTED, reason=reason, actor=actor, note=why, evidence=evidence, tell=False)
     if baseline:
         baselines.store(skill, baseline)
     _tell(skill, version, rejected, actor=actor, note=note)
@@ -144,7 +145,8 @@ def _walk(
 ) -> None:
     left = skill.current_version
     if skill.state not in _BEGINS:
-        transitions.move(skill, State.CLAUDE_NATIVE, reason=Reason.MANUAL_OVERRIDE, actor=actor, note=note)
+        reason = Reason.MANUAL_OVERRIDE
+        transitions.move(skill, State.CLAUDE_NATIVE, reason=reason, actor=actor, note=note, tell=False)
         if left is not None and left.released_at is None:
             SkillVersion.objects.filter(pk=left.pk).update(status=VersionStatus.SUPERSEDED)
     walks.make_current(skill, version)
@@ -163,6 +165,7 @@ def _tell(skill: Skill, version: SkillVersion, left: SkillVersion | None, *, act
         subject_type="skill",
         subject_id=skill.pk,
         payload={**facts, "capability": name, "state": skill.state},
+        dedup_key=f"rolled_back:{skill.pk}:{skill.state_entered_at.isoformat()}",
         notify=events.Notice(
             title=f"{name} was rolled back to version {version.number}",
             body=f"By {actor.describe()}. {note}".strip(),

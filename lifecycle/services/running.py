@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from django.conf import settings
+
 from donna_skills.llm.port import Purpose
-from lifecycle.configuration import knobs
+from lifecycle.configuration import Knobs, knobs
 from lifecycle.execution import engine, native, tools
 from lifecycle.execution.outcome import RunOutcome
 from lifecycle.execution.triage import ModelTriage
@@ -40,7 +42,7 @@ def _skill(run: SkillRun) -> RunOutcome:
         versions.package_of(run.version),
         run.inputs,
         models=_models(run),
-        tools=tools.RegisteredTools(allow_hosts=limits.web_tools_allow_hosts),
+        tools=tools.RegisteredTools(allow_hosts=_allowed(limits)),
         granted_tools=tuple(run.capability.granted_tools),
         output_schema=run.capability.output_schema,
         recorder=StepRows(run),
@@ -49,6 +51,11 @@ def _skill(run: SkillRun) -> RunOutcome:
         step_deadline_s=limits.run_per_step_timeout_s,
         run_deadline_s=limits.run_per_run_timeout_s,
     )
+
+
+def _allowed(limits: Knobs) -> tuple[str, ...]:
+    """Private places that the tools may reach: the operator's own, and the demo's pages where there is a demo."""
+    return (*limits.web_tools_allow_hosts, *filter(None, [settings.DEMO_SITE]))
 
 
 def _triage(run: SkillRun) -> ModelTriage:

@@ -23,10 +23,12 @@ from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.roles import Permission
 from donna_skills.audit import services as audit
 from donna_skills.errors import AlreadyDecided, FieldError, Invalid, NotPermitted
+from donna_skills.inserts import PreparedInsert
 from donna_skills.jobs import leases
 from donna_skills.llm import budget, ledger
 from donna_skills.notifications import events
 from donna_skills.notifications.models import Level
+from donna_skills.updates import PreparedUpdate
 from lifecycle.configuration import knobs
 from lifecycle.execution import schemas
 from lifecycle.execution.outcome import RunOutcome
@@ -36,6 +38,15 @@ from lifecycle.states import State
 
 logger = logging.getLogger(__name__)
 
+_INSERT = PreparedInsert(SkillRun)
+_END = PreparedUpdate(
+    SkillRun,
+    set=[
+        *("status", "outcome", "degraded", "state", "output", "tool_calls", "triage", "error", "escalation_reason"),
+        *("cost_usd", "latency_ms", "finished_at", "compare_at", *leases.RELEASED),
+    ],
+    where=["id", "status", "lease_owner"],
+)
 _HANDED_OVER_FOR = timedelta(minutes=2)
 _REAP_AT_MOST = 500
 
@@ -65,12 +76,19 @@ def execute(capability_name: str, *, inputs: Mapping[str, Any], request: Request
 
 def start(capability_name: str, *, inputs: Mapping[str, Any], request: Request) -> SkillRun:
     """Steps 1 and 2 of `execute`: a stored run, claimed by this process, for `finish` to carry out (in any thread)."""
-    return _create(_checked(capability_name, inputs), inputs=inputs, request=request, claimed=True)
+    return begin(capabilities.get(capability_name), inputs=inputs, request=request)
+
+
+def begin(capability: Capability, *, inputs: Mapping[str, Any], request: Request) -> SkillRun:
+    """`start` for a capability that was read just now, with its skill: the skill's state is believed."""
+    _check(capability, inputs)
+    return _create(capability, inputs=inputs, request=request, claimed=True)
 
 
 def enqueue(capability_name: str, *, inputs: Mapping[str, Any], request: Request) -> SkillRun:
     """The same checks, for a worker to carry out."""
-    capability = _checked(capability_name, inputs)
+    capability = capabilities.get(capability_name)
+    _check(capability, inputs)
     with transaction.atomic():
         run = _create(capability, inputs=inputs, request=request, claimed=False)
         _hand_over(run)
@@ -166,12 +184,10 @@ def redeliver(now: datetime) -> int:
     return handed
 
 
-def _checked(capability_name: str, inputs: Mapping[str, Any]) -> Capability:
-    capability = capabilities.get(capability_name)
+def _check(capability: Capability, inputs: Mapping[str, Any]) -> None:
     skills.require_active(capability)
     check_inputs(capability, inputs)
     budget.ensure_open(timezone.now())
-    return capability
 
 
 def check_inputs(capability: Capability, inputs: Mapping[str, Any]) -> None:
@@ -188,7 +204,7 @@ def check_inputs(capability: Capability, inputs: Mapping[str, Any]) -> None:
 def _create(capability: Capability, *, inputs: Mapping[str, Any], request: Request, claimed: bool) -> SkillRun:
     skill: Skill = capability.skill
     serves = skill.serves
-    return SkillRun.objects.create(
+    run = SkillRun(
         capability=capability,
         skill=skill,
         version=skill.current_version if serves else None,
@@ -202,6 +218,7 @@ def _create(capability: Capability, *, inputs: Mapping[str, Any], request: Reque
         automation_run_id=request.automation_run_id,
         **_opening(claimed),
     )
+    return _INSERT.create(run)
 
 
 def _opening(claimed: bool) -> dict[str, Any]:
@@ -237,8 +254,7 @@ def _settle(run: SkillRun, outcome: RunOutcome) -> SkillRun | None:
         **leases.RELEASED,
     }
     with transaction.atomic():
-        owned = SkillRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, lease_owner=run.lease_owner)
-        if not owned.update(**ended):
+        if not _END.run(ended, where={"id": run.pk, "status": RunStatus.RUNNING, "lease_owner": run.lease_owner}):
             logger.warning("A run was taken away before it ended.", extra={"run_id": str(run.pk)})
             run.refresh_from_db()
             return None

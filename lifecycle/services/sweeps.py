@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from donna_skills.errors import DonnaError
+from donna_skills.errors import DonnaError, StaleState
 from lifecycle.models import Skill
 
 logger = logging.getLogger(__name__)
@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Line:
-    """What came of one skill: a word the pass defines (`error` in all), a sentence, and codes of reasons."""
+    """What came of one skill: a word the pass defines, a sentence, and codes of reasons. Every pass also has `error`,
+    and `overtaken` where somebody else was faster."""
 
     skill_id: str
     capability: str
@@ -54,6 +55,8 @@ class Swept:
         """Decide about one skill; whatever goes wrong is its line, and the next skill's turn comes."""
         try:
             line = decide()
+        except StaleState as error:
+            line = Line.of(skill, "overtaken", error.message, reasons=[error.code])
         except DonnaError as error:
             logger.info("A skill was left as it is.", extra={"skill_id": str(skill.pk), "why": error.message})
             line = Line.of(skill, "error", error.message, reasons=[error.code])

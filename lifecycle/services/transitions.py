@@ -16,6 +16,7 @@ from donna_skills.accounts.roles import Permission
 from donna_skills.audit import services as audit
 from donna_skills.errors import Conflict, HumanGateRequired, IllegalTransition, NotFound, NotPermitted, StaleState
 from donna_skills.notifications import events
+from donna_skills.notifications.models import Level
 from lifecycle.models import AuthorKind, Skill, SkillVersion, StateTransition, VersionStatus
 from lifecycle.services import questions, refusals
 from lifecycle.signals import skill_state_changed
@@ -38,6 +39,7 @@ def move(
     actor: Actor,
     note: str = "",
     evidence: Mapping[str, Any] | None = None,
+    tell: bool = True,
 ) -> StateTransition:
     """Move a skill along one edge of the table.
 
@@ -48,11 +50,13 @@ def move(
        withdraw open questions about the state that it leaves.
     4. Signal after commit.
 
+    People are told of a move into or out of release, unless `tell` is off: of several moves at once the last is news.
     A refusal raises a DonnaError and writes one audit row. `skill` carries the new state afterwards.
     """
     wanted = {"from": skill.state, "to": to_state, "reason": reason, "note": note}
     with refusals.recorded("skill.move", actor=actor, subject_type="skill", subject_id=skill.pk, data=wanted):
-        return _move(skill, State(to_state), reason=Reason(reason), actor=actor, note=note, evidence=evidence or {})
+        to, why = State(to_state), Reason(reason)
+        return _move(skill, to, reason=why, actor=actor, note=note, evidence=evidence or {}, tell=tell)
 
 
 def check(skill: Skill, to_state: State, *, reason: Reason, actor: Actor) -> None:
@@ -98,7 +102,7 @@ def begin_as_seed(skill: Skill, version: SkillVersion, *, actor: Actor) -> None:
 
 
 def _move(
-    skill: Skill, to_state: State, *, reason: Reason, actor: Actor, note: str, evidence: Mapping[str, Any]
+    skill: Skill, to_state: State, *, reason: Reason, actor: Actor, note: str, evidence: Mapping[str, Any], tell: bool
 ) -> StateTransition:
     truth = Skill.objects.select_for_update(of=("self",)).select_related("capability").filter(pk=skill.pk).first()
     if truth is None:
@@ -144,6 +148,8 @@ def _move(
             "capability": truth.capability.name,
             "version_id": str(seen_version) if seen_version else None,
         },
+        dedup_key=f"stage:{transition.pk}",
+        notify=_news(transition, truth.capability.name, actor) if tell else None,
     )
     transaction.on_commit(
         partial(
@@ -156,6 +162,24 @@ def _move(
         )
     )
     return transition
+
+
+def _news(transition: StateTransition, name: str, actor: Actor) -> events.Notice | None:
+    """What those who may pause a skill read when it enters or leaves release, or goes on within it. That it was flagged
+    is told by the question that comes with it."""
+    from_state, to_state = State(transition.from_state), State(transition.to_state)
+    if to_state == State.FLAGGED_FOR_REVIEW or GATED.isdisjoint({from_state, to_state}):
+        return None
+    before, now = STATES[from_state], STATES[to_state]
+    why = transition.note or Reason(transition.reason).label
+    return events.Notice(
+        title=f"{name} is now: {now.label.lower()}",
+        body=f"{now.meaning} Before: {before.label.lower()}. By {actor.describe()}: {why}",
+        url=f"/skills/{name}/",
+        level=Level.SUCCESS if to_state in SERVING else Level.INFO,
+        permission=Permission.PAUSE_SKILLS,
+        but=actor.user if actor.is_person else None,
+    )
 
 
 def _check_past(skill: Skill, to_state: State, reason: Reason) -> None:

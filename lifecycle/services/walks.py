@@ -35,8 +35,10 @@ def to_draft(skill: Skill, *, actor: Actor, reason: Reason, note: str) -> None:
 def from_draft_to_service(
     skill: Skill, *, actor: Actor, note: str, evidence: Mapping[str, Any] | None = None
 ) -> StateTransition:
-    """From draft through the sandbox to shadow_primary, on a person's word for a version that served before."""
-    transitions.move(skill, State.SANDBOX, reason=Reason.HUMAN_APPROVAL, actor=actor, note=note, evidence=evidence)
+    """From draft through the sandbox to shadow_primary, on a person's word for a version that served before. What it
+    comes to is the caller's news."""
+    why = Reason.HUMAN_APPROVAL
+    transitions.move(skill, State.SANDBOX, reason=why, actor=actor, note=note, evidence=evidence, tell=False)
     return transitions.move(
-        skill, State.SHADOW_PRIMARY, reason=Reason.HUMAN_APPROVAL, actor=actor, note=note, evidence=evidence
+        skill, State.SHADOW_PRIMARY, reason=why, actor=actor, note=note, evidence=evidence, tell=False
     )

@@ -77,7 +77,7 @@ def served(versions: Collection[UUID], *, newest: int, until: datetime | None = 
 
 
 def failures(since: Mapping[UUID, UUID], *, until: datetime | None = None) -> dict[UUID, tuple[int, int]]:
-    """(failed, all) of the finished runs in which each version answered, from the run that `since` names for it on.
+    """(failed, all) of the finished runs of each version, unseen ones too, from the run that `since` names for it on.
 
     Failed is whatever did not succeed: an escalation left its caller without the skill's answer too.
     """
@@ -88,7 +88,7 @@ def failures(since: Mapping[UUID, UUID], *, until: datetime | None = None) -> di
         for version, run_id in some:
             reach |= Q(version_id=version, pk__gte=run_id)
         rows = (
-            SkillRun.objects.filter(reach, ended, path=RunPath.SKILL)
+            SkillRun.objects.filter(reach, ended, path__in=[RunPath.SKILL, RunPath.SANDBOX])
             .exclude(status__in=_NO_RESULT)
             .order_by()
             .values("version_id")

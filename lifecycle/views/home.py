@@ -150,7 +150,6 @@ def _rest(found: home_selectors.Live) -> Iterator[str]:
 def _today(now: datetime) -> dict[str, Any]:
     month, day = money.period_summaries(now)
     days = [one.total_usd for one in money.spending_by_day(now, days=DAYS)]
-    saved = savings.of_skills(now)
     return {
         "spent": day.spent_usd,
         "limit": day.limit_usd,
@@ -159,8 +158,8 @@ def _today(now: datetime) -> dict[str, Any]:
         "days": days,
         "days_words": f"Spent a day, the last {DAYS} days: {', '.join(ui.money(one) for one in days)}",
         "runs": asdict(home_selectors.runs_today(now)),
-        "saved": saved.net_usd,
-        "saved_days": saved.days,
+        "saved": savings.net_lately(now),
+        "saved_days": savings.WINDOW.days,
     }
 
 

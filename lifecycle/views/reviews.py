@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from donna_skills import fragments
+from donna_skills import fragments, shortening
 from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.models import User
 from donna_skills.accounts.roles import Permission, may
@@ -166,6 +166,8 @@ def _log_in_first(request: HttpRequest, review_id: UUID, act: str) -> HttpRespon
 def _detail(request: HttpRequest, review: Review) -> dict[str, Any]:
     now, wanted, person = timezone.now(), Wanted.of(request.GET), _person(request)
     decision, attempt = review_pages.decision_of(review), review_pages.learned_from(review)
+    cases, replays = review_pages.cases(review, decision), review_pages.replays(decision)
+    targeted, samples = review_pages.targeted(decision), review_pages.samples(attempt)
     skill = review.skill
     words = review_card.kept_words(request.session, review.pk)
     return {
@@ -176,12 +178,13 @@ def _detail(request: HttpRequest, review: Review) -> dict[str, Any]:
         "changes": review_pages.changes(review),
         "decision": decision,
         "gates": review_pages.gates(decision),
-        "cases": review_pages.cases(review, decision),
-        "replays": review_pages.replays(decision),
-        "targeted": review_pages.targeted(decision),
+        "cases": cases,
+        "replays": replays,
+        "targeted": targeted,
+        "room": shortening.share(3 * len(cases) + 2 * (len(replays) + len(targeted) + len(samples))),
         "sentence": review_pages.sentence(review, decision),
         "attempt": attempt,
-        "samples": review_pages.samples(attempt),
+        "samples": samples,
         "candidate": review_pages.candidate_of(review),
         "chart": review_pages.agreement(review),
         "why_not": selectors.why_not(skill) if skill else None,

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from donna_skills import shortening
 from donna_skills.accounts.actors import Actor
 from donna_skills.errors import DonnaError
 from donna_skills.llm import ledger
@@ -83,11 +84,13 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     actor = _actor(request)
+    steps, corrected = list(run.steps.order_by("index")), list(run.corrections.select_related("by", "token"))
     context = {
         "run": run,
-        "steps": list(run.steps.order_by("index")),
+        "steps": steps,
         "tool_calls": run.tool_calls,
-        "corrections": list(run.corrections.select_related("by", "token")),
+        "corrections": corrected,
+        "room": shortening.share(len(steps) + len(run.tool_calls) + 2 * len(corrected)),
         "fallback": run.fallbacks.first(),
         "shadowed_by": run.shadows.first(),
         "calls": list(ledger.calls_of(run.pk)[:200]),

@@ -72,10 +72,12 @@
 
   // The address says which part of a page is shown (see .tabbed): its tab says so, too.
   const markTabs = () => {
+    const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (const tabs of document.querySelectorAll("[data-tabs]")) {
-      const shown = [...tabs.nextElementSibling.children].find((part) => part.checkVisibility());
+      const parts = [...tabs.nextElementSibling.children];
+      const shown = parts.find((part) => part.contains(named)) ?? parts[0];
       for (const tab of tabs.querySelectorAll("a")) {
-        if (tab.hash === `#${shown?.id}`) tab.setAttribute("aria-current", "true");
+        if (tab.hash === `#${shown.id}`) tab.setAttribute("aria-current", "true");
         else tab.removeAttribute("aria-current");
       }
     }

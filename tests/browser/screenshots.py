@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser import small_png
 from tests.browser.chromium import ARGUMENTS, DESK, PHONE, executable
 
 if TYPE_CHECKING:
@@ -39,20 +40,22 @@ PERSON = "admin"
 _STARTS_WITHIN_S = 60.0
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int | str:
     """`[FOLDER]`: an installation that an earlier call left there is used again."""
     if executable() is None:
         sys.exit("There is no chromium: apt-get install chromium, or set CHROMIUM to its path.")
     with tempfile.TemporaryDirectory(prefix="donna-screenshots-") as folder:
         port = _free_port()
         _settle(Path(arguments[0] if arguments else folder).resolve(), port=port)
-        stops = _stops()
+        stops, best = _stops()
         with _server(port) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
             for look in LOOKS:
                 _walk(browser, address, stops, look=look)
+            _take_best(browser, address, best)
             browser.close()
-    return 0
+    heavy = [picture.name for picture in CHOSEN.glob("*.png") if picture.stat().st_size > HEAVIEST_BYTES]
+    return f"Too heavy for the repository: {', '.join(heavy)}." if heavy else 0
 
 
 def _settle(folder: Path, *, port: int) -> None:
@@ -63,6 +66,7 @@ def _settle(folder: Path, *, port: int) -> None:
         DATABASE_URL=f"sqlite:///{folder}/db.sqlite3",
         DONNA_VAR_DIR=str(folder),
         DONNA_DEMO="yes",
+        DONNA_DEMO_SITE=f"127.0.0.1:{port}",
         DONNA_MODEL_ADAPTER="offline",
         PORT=str(port),
         DJANGO_SETTINGS_MODULE="donna_skills.settings",
@@ -72,8 +76,8 @@ def _settle(folder: Path, *, port: int) -> None:
         _manage("demo", "--loop")
 
 
-def _stops() -> list[Stop]:
-    """Django reads the environment as it is imported, so this comes after the environment is set."""
+def _stops() -> tuple[list[Stop], list[Stop]]:
+    """Every page, and those for the README. Django reads the environment as it is imported: hence the late imports."""
     import django
 
     django.setup()
@@ -83,31 +87,48 @@ def _stops() -> list[Stop]:
     from tests.browser import tour
 
     settings.ALLOWED_HOSTS = ["testserver"]
-    return tour.stops(User.objects.get(username=PERSON))
+    return tour.stops(User.objects.get(username=PERSON)), tour.best()
 
 
 def _walk(browser: Browser, address: str, stops: Sequence[Stop], *, look: str) -> None:
-    from donna_skills.accounts.people import DEMO_PASSWORD
-
     folder = ARTEFACTS / look
     folder.mkdir(parents=True, exist_ok=True)
     context = browser.new_context(base_url=address, reduced_motion="reduce", **LOOKS[look])  # type: ignore[arg-type]
     page = context.new_page()
-    page.goto("/login/")
-    page.screenshot(path=folder / "login.png")
-    page.get_by_label("Username").fill(PERSON)
-    page.get_by_label("Password").fill(DEMO_PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(lambda url: "/login/" not in url)
+    _enter(page, picture=folder / "login.png")
     for stop in stops:
-        page.goto(stop.path)
-        _settled(page)
+        _open(page, stop)
         page.screenshot(path=folder / f"{_file_name(stop.name)}.png", full_page=True)
     context.close()
 
 
-def _settled(page: Page) -> None:
-    """Charts are drawn, and what the page asked for has come."""
+def _take_best(browser: Browser, address: str, best: Sequence[Stop]) -> None:
+    """What a visitor sees first of each page, without scrolling."""
+    CHOSEN.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(base_url=address, reduced_motion="reduce", **LOOKS["light"])  # type: ignore[arg-type]
+    page, blank = context.new_page(), context.new_page()
+    _enter(page)
+    for stop in best:
+        _open(page, stop)
+        small_png.keep(page.screenshot(), CHOSEN / f"{stop.name}.png", page=blank)
+    context.close()
+
+
+def _enter(page: Page, *, picture: Path | None = None) -> None:
+    from donna_skills.accounts.people import DEMO_PASSWORD
+
+    page.goto("/login/")
+    if picture:
+        page.screenshot(path=picture)
+    page.get_by_label("Username").fill(PERSON)
+    page.get_by_label("Password").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def _open(page: Page, stop: Stop) -> None:
+    """Until charts are drawn, and what the page asked for has come."""
+    page.goto(stop.path)
     page.wait_for_load_state("networkidle")
 
 

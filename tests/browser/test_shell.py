@@ -20,6 +20,7 @@ DARK, LIGHT = "rgb(24, 25, 32)", "rgb(255, 255, 255)"
 @pytest.fixture
 def sample_pages(settings: Any, db: None) -> None:
     settings.ROOT_URLCONF = "tests.shell.pages"
+    settings.MENU_COUNTS = {}
 
 
 def _expect_ground(page: Page, colour: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.db.models import Min, QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -19,10 +19,21 @@ from automations.models import Automation, AutomationRun
 from donna_skills.accounts.models import ApiToken, User
 from donna_skills.jobs.models import JobRun
 from donna_skills.notifications.models import Channel, Delivery, Notification
-from lifecycle.models import Candidate, Capability, Review, Skill, SkillRun, SkillVersion
+from lifecycle.demo import mails
+from lifecycle.models import (
+    Candidate,
+    Review,
+    ReviewKind,
+    ReviewState,
+    RunPath,
+    Skill,
+    SkillRun,
+    SkillVersion,
+)
+from lifecycle.services import nightly
 
-ELSEWHERE = ("admin/", "api/", "automations/")
-"""The admin and the API have tours of their own."""
+ELSEWHERE = ("admin/", "api/", "demo/")
+"""The admin and the API have tours of their own; the demo's shop is a page for tools."""
 OF_EACH_KIND = {"skill_detail", "review_detail", "run_detail", "job_detail", "automation_detail"}
 """These pages look different for each kind of row; of the others one is like the next."""
 ALSO: Mapping[str, tuple[str, ...]] = {
@@ -56,23 +67,48 @@ def stops(user: User) -> list[Stop]:
     return found
 
 
+def best() -> list[Stop]:
+    """What a README shows of the demo world: the pages at which people decide and see why."""
+    question = Review.objects.open().filter(kind=ReviewKind.DRAFT).latest("pk")
+    learned = Skill.objects.get(capability__name=mails.CAPABILITY)
+    night = JobRun.objects.filter(kind=nightly.KIND).latest("pk")
+    watch = Automation.objects.latest("alert_open", "pk")
+    return [
+        Stop("home", reverse("home")),
+        Stop("review-queue", reverse("review_queue")),
+        Stop("review", reverse("review_detail", args=[question.pk])),
+        Stop("skill", reverse("skill_detail", args=[learned.capability.name])),
+        Stop("candidates", reverse("candidate_list")),
+        Stop("automations", reverse("automation_list")),
+        Stop("automation", reverse("automation_detail", args=[watch.pk])),
+        Stop("night", reverse("job_detail", args=[night.pk])),
+    ]
+
+
 def _one_of_each(rows: QuerySet[Any], *fields: str) -> Iterable[Any]:
     return rows.order_by(*fields).values(*fields).annotate(first=Min("pk")).values_list("first", flat=True)
 
 
 def _skill_names() -> list[str]:
-    firsts = list(_one_of_each(Skill.objects.all(), "state"))
-    names = Skill.objects.filter(pk__in=firsts).values_list("capability__name", flat=True)
-    return [*names, *Capability.objects.filter(skill=None).values_list("name", flat=True)[:1]]
+    """One of each state, and before them the one with the most versions."""
+    richest = Skill.objects.annotate(count=Count("versions")).order_by("-count", "pk")[:1]
+    firsts = Skill.objects.filter(pk__in=list(_one_of_each(Skill.objects.all(), "state")))
+    return [skill.capability.name for skill in (*richest, *firsts)]
 
 
 ROWS: Mapping[str, Callable[[], Iterable[Any]]] = {
     "name": _skill_names,
     "number": lambda: SkillVersion.objects.values_list("number", flat=True).distinct()[:2],
-    "review_id": lambda: _one_of_each(Review.objects.all(), "kind", "state"),
+    "review_id": lambda: [
+        *Review.objects.open().filter(kind=ReviewKind.DRAFT).order_by("-pk").values_list("pk", flat=True)[:1],
+        *_one_of_each(Review.objects.open(), "kind"),
+        *_one_of_each(Review.objects.exclude(state=ReviewState.OPEN), "state"),
+        *_one_of_each(Review.objects.open(), "verdict"),
+    ],
     "candidate_id": lambda: Candidate.objects.values_list("pk", flat=True)[:1],
     "run_id": lambda: [
-        *_one_of_each(SkillRun.objects.all(), "path", "status"),
+        *_one_of_each(SkillRun.objects.filter(path=RunPath.SKILL), "status"),
+        *_one_of_each(SkillRun.objects.exclude(path=RunPath.SKILL), "path"),
         *_one_of_each(AutomationRun.objects.all(), "status"),
     ],
     "job_id": lambda: _one_of_each(JobRun.objects.all(), "kind", "status"),
@@ -102,7 +138,7 @@ def _addresses(patterns: Iterable[URLPattern | URLResolver], prefix: str = "") -
 def _pages(client: Client, name: str, wanted: tuple[str, ...]) -> list[Stop]:
     """One page, or for those of OF_EACH_KIND all; none where the address does something else than to show a page."""
     found: list[Stop] = []
-    for path in _filled_in(name, wanted):
+    for path in dict.fromkeys(_filled_in(name, wanted)):
         answer = client.get(path)
         if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             break

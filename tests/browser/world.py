@@ -8,7 +8,7 @@ from django.db import transaction
 
 from donna_skills.accounts.models import User
 from donna_skills.notifications.events import Notice, publish
-from lifecycle.models import Review, RiskTier, RunPath, RunStatus
+from lifecycle.models import Review, RiskTier, RunPath, RunStatus, Skill
 from lifecycle.services import reviews, seeds
 from lifecycle.states import State
 from tests import builders
@@ -47,7 +47,7 @@ def _asked() -> None:
         prompt = f"Label <b>this</b> \u202e {LONG}: {{{{ inputs.text }}}}"
         skill = builders.skill(State.TRUSTED, name=f"drafted_{verdict.lower()}")
         review = reviewing.draft(skill, files=builders.step_package(skill.capability.name, prompt=prompt))
-        reviewing.said(review, verdict, gates=[_gate(verdict)], cases=_CASES, replays=_CASES)
+        reviewing.said(review, verdict, gates=[_gate(verdict)], cases=_CASES, replays=_replays(skill))
     reviewing.promotion("sort_mail", risk=RiskTier.HIGH)
     flagged = builders.skill(State.FLAGGED_FOR_REVIEW, name="slipped")
     move = flagged.transitions.get(to_state=State.FLAGGED_FOR_REVIEW)
@@ -56,6 +56,17 @@ def _asked() -> None:
     decided = reviewing.draft()
     reviews.reject(decided, by=builders.person("reviewer"), reason="Too long.", seen_digest=decided.subject_digest)
     assert Review.objects.open().count() > 5
+
+
+def _replays(skill: Skill) -> list[dict[str, Any]]:
+    """Recorded runs as the gates keep them: one done again as before, one that answers differently, one that fails."""
+    ran = builders.run(skill)
+    kept = {"run_id": str(ran.pk), "recorded": True, "answered": True, "output_then": {"label": LONG}, "cost_usd": "0"}
+    return [
+        {**kept, "status": "succeeded", "output": {"label": LONG}, "tokens": 12, "tokens_then": 14},
+        {**kept, "status": "succeeded", "output": {"label": "other"}, "tokens": 12, "tokens_then": None},
+        {**kept, "status": "failed", "error": f"It broke at {LONG}.", "answered": False, "tokens": 3},
+    ]
 
 
 def _told() -> None:

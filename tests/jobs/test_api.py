@@ -6,7 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from donna_skills.accounts import tokens
 from donna_skills.accounts.actors import Actor
@@ -66,6 +68,23 @@ def test_jobs_are_listed_newest_first_and_filtered(client: Client, headers: Any,
     assert ids(kind="count") == [str(queued.pk), str(done.pk)]
     assert ids(kind="count", status="failed") == []
     assert client.get("/api/v1/jobs", {"status": "sleepy"}, headers=headers).status_code == 422
+
+
+def test_a_list_leaves_the_reports_out_and_costs_the_same_whatever_it_lists(
+    client: Client, headers: Any, by: Actor
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as seen:
+            found = client.get("/api/v1/jobs", headers=headers).json()["items"]
+        assert all("report" not in job and job["status"] == "succeeded" for job in found)
+        return len(seen)
+
+    services.run(services.enqueue("count", by=by, arguments={"to": 4}).pk)
+    queries()  # the first request of a token writes down that it is in use
+    one = queries()
+    for _ in range(4):
+        services.run(services.enqueue("count", by=by, arguments={"to": 4}).pk)
+    assert queries() == one
 
 
 def test_an_unknown_job_is_not_found_and_the_scope_is_asked_for(client: Client, headers: Any) -> None:

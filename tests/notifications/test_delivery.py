@@ -153,11 +153,9 @@ def test_a_receiver_that_is_too_slow_is_tried_again(
     monkeypatch.setattr("donna_skills.notifications.senders.TIMEOUT_S", 0.3)
     queued = queue(reviewer)
     hooks.answers[:] = [Answer(204, wait_s=2)]
-    began = time.monotonic()
 
     assert send() == {"queued": 1}
 
-    assert time.monotonic() - began < 1.5
     queued.refresh_from_db()
     assert "did not answer in time" in queued.last_error or "did not arrive in time" in queued.last_error
 

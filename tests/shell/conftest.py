@@ -32,6 +32,7 @@ ERRORS = {"/nowhere/": 404, "/forbidden/": 403, "/broken/": 500}
 def get(settings: Any) -> Callable[..., HttpResponse]:
     """GET (or POST) a page of tests/shell/pages.py."""
     settings.ROOT_URLCONF = "tests.shell.pages"
+    settings.MENU_COUNTS = {}
     client = Client(raise_request_exception=False)
 
     def fetch(path: str, **options: Any) -> HttpResponse:

@@ -28,7 +28,7 @@ def _labels(user, path="/"):
 
 
 def test_an_entry_without_a_page_is_not_shown():
-    assert _labels(samples.person()) == ["Home", "Skills", "Runs", "Admin"]
+    assert _labels(samples.person()) == ["Home", "Review", "Skills", "Runs", "Budget", "Admin"]
 
 
 def test_the_admin_is_for_staff_only():
@@ -69,7 +69,7 @@ def test_the_admin_shows_the_same_entries_first():
     request.user = samples.person()
     first = menu.admin_sidebar(request)[0]["items"]
 
-    assert [entry["title"] for entry in first] == ["Home", "Skills", "Runs", "Admin"]
+    assert [entry["title"] for entry in first] == ["Home", "Review", "Skills", "Runs", "Budget", "Admin"]
     assert [entry["title"] for entry in first if entry["active"]] == ["Admin"]
 
 
@@ -78,3 +78,15 @@ def test_every_entry_has_its_picture_in_the_sprite(settings):
 
     for entry in menu.ENTRIES:
         assert f'id="{entry.icon}"' in sprite
+
+
+def test_the_menu_says_how_much_waits_where_somebody_counts_it(settings):
+    settings.MENU_COUNTS = {"review_queue": f"{__name__}.seven"}
+    waiting = {item.label: item.waiting for item in menu.items(samples.person(), path="/")}
+
+    assert waiting["Review"] == 7
+    assert waiting["Skills"] == 0
+
+
+def seven(now):
+    return 7

@@ -17,6 +17,7 @@ PASSWORD = "correct horse battery"
 @pytest.fixture(autouse=True)
 def _sample_pages(settings):
     settings.ROOT_URLCONF = "tests.shell.pages"
+    settings.MENU_COUNTS = {}
 
 
 @pytest.fixture

@@ -163,3 +163,29 @@ def test_revealed_text_holds_no_markup_and_nothing_hidden(text):
 
 def test_json_is_pretty_and_escaped():
     assert ui.pretty_json({"a": "<b>"}) == "{\n  &quot;a&quot;: &quot;&lt;b&gt;&quot;\n}"
+
+
+def _points(svg: str) -> list[tuple[float, float]]:
+    path = svg.split(' d="')[1].split('"')[0]
+    return [tuple(map(float, part.split())) for part in path.replace("M", "L").split("L") if part]
+
+
+def test_a_small_line_runs_from_the_oldest_value_to_the_newest_and_says_what_it_shows():
+    svg = ui.sparkline([0.0, 0.5, 1.0], "From <nothing> to all", high=1)
+    points = _points(svg)
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    assert [y for _, y in points] == sorted((y for _, y in points), reverse=True)
+    assert 'role="img"' in svg and "From &lt;nothing&gt; to all" in svg
+    assert f'cx="{points[-1][0]}" cy="{points[-1][1]}"' in svg
+
+
+def test_a_value_that_is_missing_leaves_a_gap_and_none_at_all_leaves_nothing():
+    assert ui.sparkline([1, None, 2], "A gap").count("M") == 2
+    assert ui.sparkline([None, None], "Nothing") == ""
+    assert ui.sparkline([], "Nothing") == ""
+
+
+def test_values_beyond_the_frame_stay_inside_it():
+    for _, y in _points(ui.sparkline([-5, 0, Decimal("0.5"), 99], "Wild", high=1)):
+        assert 0 <= y <= 24
+    assert _points(ui.sparkline([0, 0], "Nothing spent")) == _points(ui.sparkline([0, 0], "Nothing spent", high=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from time import perf_counter
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -128,10 +128,10 @@ def test_a_tree_that_is_too_large_is_refused_at_once(shape: str) -> None:
         deep = {"not": deep} if shape != "deep lists" else {("all_of", "any_of")[level % 2]: [deep]}
     wide: Any = {"all_of": [dict(OK) for _ in range(10_000)]}
     nested: Any = {"any_of": [{"all_of": [OK] * 100} for _ in range(100)]}
-    started = perf_counter()
+    started = thread_time()
     with pytest.raises(InvalidAlertCondition, match="at most"):
         alerts.validate({"wide": wide, "wide and nested": nested}.get(shape, deep))
-    assert perf_counter() - started < 1
+    assert thread_time() - started < 1
 
 
 def test_fifty_levels_are_within_the_limit() -> None:

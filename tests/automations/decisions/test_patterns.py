@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -133,7 +133,7 @@ def test_what_is_refused_is_refused_with_a_sentence(expression: str, says: str) 
     ],
 )
 def test_no_pattern_explodes(expression: str) -> None:
-    started = perf_counter()
+    started = thread_time()
     pattern = patterns.compiled(expression)
     for text in (
         "a" * 10_000,
@@ -142,7 +142,7 @@ def test_no_pattern_explodes(expression: str) -> None:
         "".join("ab"[bit * bit * 7 % 11 % 2] for bit in range(10_000)),
     ):
         pattern.search(text)
-    assert perf_counter() - started < 10
+    assert thread_time() - started < 10
 
 
 def test_only_the_beginning_of_a_long_text_is_searched() -> None:

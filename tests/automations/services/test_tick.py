@@ -118,7 +118,8 @@ def test_an_automation_whose_zone_is_gone_from_the_machine_is_in_error_and_its_o
     automation.refresh_from_db()
     assert (automation.status, automation.next_run_at) == (Status.ERROR, None)
     assert "Mars/Olympus" in automation.pause_note
-    assert Notification.objects.get(person=automation.owner).title.startswith(automation.name)
+    told = Notification.objects.get(person=automation.owner, event__kind="automation.in_error")
+    assert told.title.startswith(automation.name)
     assert other.runs.count() == 1
 
 

@@ -66,9 +66,19 @@ def test_the_page_answers_why_it_runs_and_why_it_alerts(operator: Client, jacket
     assert "Two starts are at least 15 min apart: while its skill is “trusted”, nothing may start more often." in page
     assert "It alerts when price is at or below 100." in page
     assert "It is alerting now" in page
-    assert "price is at or below 100</li>" in page or "found: 90" in page
+    assert "price is at or below 100 <span" in page and "found: 90" in page
     assert 'data-chart="over-time-data"' in page and "alert: price is at or below 100" in page
     assert "Next starts" in page and "Europe/Prague" in page
+
+
+def test_a_trace_says_what_it_was_held_against_until_that_is_changed(operator: Client, jacket: Automation):
+    made.PRICES.append(90)
+    path, actor = f"/automations/runs/{made.run_once(jacket).pk}/", Actor.person(jacket.owner)
+    automations.pause(jacket, actor=actor)
+    assert "price is at or below 100 <span" in words(operator.get(path))
+    automations.update(jacket, {"alert_conditions": {"field": "price", "op": "<=", "value": 5}}, actor=actor)
+    page = words(operator.get(path))
+    assert "price &lt;= <span" in page and "found: 90" in page
 
 
 @pytest.mark.parametrize(
@@ -151,7 +161,9 @@ def test_home_has_a_line_about_them(operator: Client, jacket: Automation):
     assert 'href="/automations/?status=paused"' in page
 
 
-@pytest.mark.parametrize("path", ["/automations/", "/automations/{pk}/", "/automations/{pk}/edit/", "/automations/new/"])
+@pytest.mark.parametrize(
+    "path", ["/automations/", "/automations/{pk}/", "/automations/{pk}/edit/", "/automations/new/"]
+)
 def test_the_number_of_queries_does_not_grow_with_the_rows(
     operator: Client, owner: User, path: str, django_assert_max_num_queries: Any
 ):

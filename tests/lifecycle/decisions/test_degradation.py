@@ -14,6 +14,7 @@ from lifecycle.decisions.degradation import (
     baseline,
     correction_cluster_verdict,
     degradation_verdict,
+    flagged_below,
     reset_baseline,
 )
 from lifecycle.decisions.statistics import wilson_interval
@@ -169,3 +170,29 @@ def test_no_runs_are_no_evidence() -> None:
 def test_a_number_of_corrections_that_is_none_is_refused(number: Any) -> None:
     with pytest.raises(ValueError, match="whole number"):
         correction_cluster_verdict([0, number])
+
+
+@given(
+    earned=st.integers(1, 100).map(lambda percent: percent / 100),
+    window=st.integers(1, 200),
+    confidence=st.sampled_from([0.8, 0.95, 0.99]),
+)
+def test_the_line_is_where_the_rule_itself_begins_to_flag(earned: float, window: int, confidence: float) -> None:
+    line = flagged_below(earned, window=window, confidence=confidence)
+    near = int((line or 0) * window)
+    for k in {0, max(near - 1, 0), near, min(near + 1, window), min(near + 2, window)}:
+        verdict = degradation_verdict([1.0] * k + [0.0] * (window - k), earned, window=window, confidence=confidence)
+        if line is None or k / window > line + 1e-9:
+            assert verdict.passed
+        elif k / window < line - 1e-9:
+            assert not verdict.passed
+
+
+@pytest.mark.parametrize("earned", [None, math.nan, 1.2, "nothing", 0])
+def test_without_a_baseline_there_is_no_line(earned: Any) -> None:
+    assert flagged_below(earned) is None
+
+
+def test_too_few_comparisons_cannot_flag_a_modest_baseline_whatever_they_say() -> None:
+    assert flagged_below(0.5, window=3) is None
+    assert degradation_verdict([0.0] * 3, 0.5, window=3).passed

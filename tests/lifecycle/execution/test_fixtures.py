@@ -68,9 +68,9 @@ def test_an_assertion_that_does_not_hold_says_so(path: str, op: str, value: Any,
 
 
 def test_a_pattern_that_would_take_for_ever_cannot_be_checked() -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert "cannot be checked" in problems("t", "matches", "^(a|a)*$", output={"t": "a" * 5_000 + "!"})[0]
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3
 
 
 def test_the_expected_schema_is_checked_too() -> None:

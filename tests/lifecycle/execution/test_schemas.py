@@ -125,9 +125,9 @@ def test_unique_items_and_patterns_work_within_their_bounds() -> None:
     ],
 )  # fmt: skip
 def test_a_schema_that_would_take_for_ever_ends_as_a_problem(instance: Any, schema: dict[str, Any]) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert schemas.problems(instance, schema)
-    assert time.perf_counter() - started < AT_MOST_S
+    assert time.thread_time() - started < AT_MOST_S
 
 
 def test_a_deep_schema_and_a_long_one_are_refused() -> None:

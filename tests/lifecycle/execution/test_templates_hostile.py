@@ -118,22 +118,22 @@ def test_there_is_no_way_out(text: str) -> None:
 @pytest.mark.parametrize("text", GREEDY)
 def test_a_greedy_template_ends_soon_and_stays_small(text: str) -> None:
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.thread_time()
     try:
         with pytest.raises(TemplateFailed):
             _render(text)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - started < 4 * AT_MOST_S  # tracing slows everything down
+    assert time.thread_time() - started < 4 * AT_MOST_S  # tracing slows everything down
     assert peak < 150_000_000
 
 
 @pytest.mark.parametrize("text", DEEP)
 def test_a_deep_or_long_template_is_refused_soon(text: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert templates.check_template(text) is not None
-    assert time.perf_counter() - started < AT_MOST_S
+    assert time.thread_time() - started < AT_MOST_S
 
 
 def test_an_honest_template_over_much_data_has_allowance_to_spare() -> None:

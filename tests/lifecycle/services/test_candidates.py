@@ -298,7 +298,7 @@ def test_one_that_somebody_else_found_a_moment_ago_is_left_and_the_others_go_on(
 
     with connection.execute_wrapper(somebody_is_faster):
         swept = candidates.detect(NOW)
-    assert swept.counts == {"error": 1, "found": 1}
+    assert swept.counts == {"overtaken": 1, "found": 1}
     assert "Another run of the detection" in swept.lines[0].detail
     assert (state_of(first), state_of(second)) == (State.CLAUDE_NATIVE, State.SKILL_CANDIDATE)
     assert Notification.objects.filter(event__subject_id=first.pk).count() == 0

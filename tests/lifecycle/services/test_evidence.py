@@ -19,6 +19,7 @@ from lifecycle.models import Fixture, GateDecision, GateVerdict, Skill, SkillVer
 from lifecycle.packages.digest import digest
 from lifecycle.services import evidence, gateinputs
 from tests import builders
+from tests.lifecycle.services import questions
 from tests.lifecycle.services.talking import GOOD, Talking, draft, named, recorded, with_skill
 from tests.scripted import Asked
 
@@ -262,6 +263,20 @@ def test_a_verdict_rings_each_time_that_it_changes_and_another_reason_does_not(s
     decide("REPLAY_GATE_FAILED", inputs="d")
     assert lines.all().count() == 3
     assert Event.objects.filter(kind="gates.decided").count() == 4
+
+
+def test_a_verdict_leads_to_the_question_that_it_bears_upon(skill: Skill):
+    builders.person("reviewer")
+    lines = Notification.objects.filter(event__kind="gates.decided")
+    evaluate(skill)
+    assert set(lines.values_list("url", flat=True)) == {f"/skills/{skill.capability.name}/"}
+    review = questions.draft()
+    assert review.version is not None
+    evidence.record(
+        review.version.skill, digest=review.version.digest, inputs_digest="a" * 64, results=[], evidence={}
+    )
+    about = lines.filter(title__endswith=review.capability.name)
+    assert set(about.values_list("url", flat=True)) == {f"/review/{review.pk}/"}
 
 
 def test_a_refused_draft_is_in_the_feed_and_rings_nobody(skill: Skill):

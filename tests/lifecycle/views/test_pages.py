@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
 from lifecycle.models import RunStatus, Skill, SkillRun
@@ -40,6 +41,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
         return skill
 
     def queries(name: str) -> int:
+        cache.clear()
         with django_assert_max_num_queries(40) as counted:
             assert operator.get(path.format(name=name)).status_code == 200
         return len(counted)

@@ -68,6 +68,8 @@ class Command(BaseCommand):
             connection.close()
             if with_demo_users:
                 os.environ.setdefault("DONNA_DEMO_HINT", _HINT)
+            else:
+                os.environ.pop("DONNA_DEMO_SITE", None)  # no shop, and no way for tools into this machine
             os.execv(sys.executable, [sys.executable, "-m", "donna_skills.supervisor"])  # noqa: S606 -- our own module
 
     def _offer_demo_world(self) -> None:
