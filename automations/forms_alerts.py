@@ -30,6 +30,7 @@ OPERATORS: tuple[tuple[str, str], ...] = (
 )
 _FIELD, _OP, _VALUE = "alert_field", "alert_op", "alert_value"
 _TEXT_ONLY = {"string"}
+_NUMBERS = {"number", "integer", "null"}
 
 
 @dataclass(frozen=True)
@@ -214,12 +215,14 @@ def _leaf(row: Row, kinds: frozenset[str]) -> tuple[dict[str, Any], str]:
         ends = [end.strip() for end in row.value.split(",")]
         if len(ends) != 2 or not all(ends):
             return leaf, "Write two values with a comma between them, the lower one first."
-        return {**leaf, "value": [_typed(end, kinds) for end in ends]}, ""
+        values = [_typed(end, kinds) for end in ends]
+        return {**leaf, "value": values}, _mismatch(values, kinds)
     if row.op == "matches":
         return {**leaf, "value": row.value}, ""
     if row.op in trees.MOVES and row.value.endswith("%"):
         return {**leaf, "value": "".join(row.value.split())}, ""
-    return {**leaf, "value": _typed(row.value, kinds)}, ""
+    value = _typed(row.value, kinds)
+    return {**leaf, "value": value}, _mismatch([value], kinds) if row.op in trees.ORDER else ""
 
 
 def _typed(text: str, kinds: frozenset[str]) -> Any:
@@ -232,6 +235,12 @@ def _typed(text: str, kinds: frozenset[str]) -> Any:
     except (ValueError, RecursionError):
         return text
     return found
+
+
+def _mismatch(values: list[Any], kinds: frozenset[str]) -> str:
+    """A number is below no text: such a condition could never be true."""
+    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
+    return "" if numbers or not kinds or not kinds <= _NUMBERS else "This value of the answer is a number."
 
 
 def _shown(value: Any) -> str:

@@ -2,11 +2,11 @@
 
 Ours: N automations are due; a tick queues them, two workers drain them, and each run leaves its row, its lifecycle's
 run with a step, the counters and the trace of an alert condition. Beside it, on a database of its own: N bare django-q2
-tasks that do nothing. Both are counted from the first hand-over to the last end, and so is the processor time of the cluster's processes, which
-other work on the machine changes less. Goal: at least twice the bare rate.
+tasks that do nothing. Both are counted from the first hand-over to the last end, and so is the processor time of all
+processes that take part, which other work on the machine changes less. Goal: at least twice the bare rate.
 
-A run that does nothing is one of a skill with a single step that looks at a paragraph with a tool: no model is asked. No
-run is sampled for comparison with the reference, which would be another run.
+A run that does nothing is one of a skill with a single step that looks at a paragraph with a tool: no model is asked.
+None is sampled for a comparison with the reference, which would be another run.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _pieces(text: str, most: int) -> Iterator[str]:
     while text:
         piece, left = cut(text, most)
         end = piece.rfind("\n") + 1 if left else 0
-        piece = piece[:end] if end > len(piece) // 2 else piece
+        piece = (piece[:end] if end > len(piece) // 2 else piece) or text[:1]
         yield piece
         text = text[len(piece) :]
 

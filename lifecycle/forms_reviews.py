@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from donna_skills import shortening
 from donna_skills.errors import FieldError
 from lifecycle.decisions import hiddentext
 
@@ -17,8 +18,8 @@ LONGEST_WORDS = 4_000
 FILE = "file:"
 """Before each path in the editor, so that no file collides with the form's own fields."""
 DROP = "drop:"
-LARGEST_FORM = 600_000
-"""Bytes of text in one editor: what a browser makes of them stays below what a request may hold."""
+LARGEST_FORM = 120_000
+"""Bytes of the page for the texts in one editor; what is larger is carried along, and changed in a package."""
 MOST_HIDDEN = 8
 
 
@@ -93,9 +94,17 @@ def made(name: str, *, seen_digest: str, data: Mapping[str, Any] | None = None, 
     return form(data, initial={"seen_digest": seen_digest, longest: words}, auto_id=f"{name}-%s")
 
 
-def editor(files: Mapping[str, bytes], *, errors: tuple[FieldError, ...] = ()) -> list[dict[str, Any]]:
-    """One field for each file: its text, or None where it is carried along as it is."""
-    texts = _editable(files)
+def editor(
+    files: Mapping[str, bytes], *, before: Mapping[str, bytes] | None = None, errors: tuple[FieldError, ...] = ()
+) -> list[dict[str, Any]]:
+    """One field for each file: its text, or None where it is carried along as it is.
+
+    `before` is what the form was made of, where it comes back with errors: what stood in a field still does, however
+    long it has become.
+    """
+    was = files if before is None else before
+    fields = _editable(was)
+    texts = {path: _text(content) for path, content in files.items() if path in fields or path not in was}
     found = []
     for number, (path, content) in enumerate(sorted(files.items())):
         text = texts.get(path)
@@ -130,12 +139,13 @@ def edited(files: Mapping[str, bytes], data: Mapping[str, str]) -> dict[str, byt
 
 
 def _editable(files: Mapping[str, bytes]) -> dict[str, str]:
-    """The texts that fit into one form, by path."""
+    """The texts that fit into one form, by path; the small ones first."""
     left, found = LARGEST_FORM, {}
-    for path, content in sorted(files.items()):
-        text = _text(content)
-        if text is not None and len(content) <= left:
-            left -= len(content)
+    for path, content in sorted(files.items(), key=lambda file: (len(file[1]), file[0])):
+        text = _text(content) if len(content) <= left else None
+        takes = shortening.weight(text, most=left) if text is not None else 0
+        if text is not None and takes <= left:
+            left -= takes
             found[path] = text
     return found
 

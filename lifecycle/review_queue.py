@@ -155,20 +155,14 @@ def _of_tab(shown: str, now: datetime) -> ReviewQuerySet:
 
 
 def _narrowed(found: ReviewQuerySet, wanted: Wanted, *, user: User, now: datetime) -> ReviewQuerySet:
-    if wanted.kind:
-        found = found.filter(kind=wanted.kind)
-    if wanted.risk:
-        found = found.filter(risk=RiskTier[wanted.risk.upper()])
-    if wanted.verdict:
-        found = found.filter(verdict="" if wanted.verdict == "none" else wanted.verdict)
+    verdict = {"": None, "none": ""}.get(wanted.verdict, wanted.verdict)
+    found = found.narrowed(kind=wanted.kind, capability=wanted.capability, risk=wanted.risk, verdict=verdict)
     if wanted.whose == "mine":
         found = found.claimed_by(user, now)
     elif wanted.whose == "unassigned":
         found = found.unclaimed(now)
     if wanted.age:
         found = found.filter(opened_at__lte=now - timedelta(days=int(wanted.age)))
-    if wanted.capability:
-        found = found.filter(capability__name=wanted.capability)
     if wanted.q:
         found = found.filter(Q(capability__name__icontains=wanted.q) | Q(summary__icontains=wanted.q))
     return found

@@ -14,7 +14,6 @@ from lifecycle.models import (
     ReviewApproval,
     ReviewKind,
     ReviewState,
-    RiskTier,
     SkillVersion,
     VersionStatus,
 )
@@ -52,14 +51,7 @@ def review_list(
     found = Review.objects.for_page().defer("evidence", "basis").filter(state=state)
     if state == ReviewState.OPEN:
         found = found.filter(set_aside_until__gt=now) if set_aside else found.waiting(now)
-    if kind:
-        found = found.filter(kind=kind)
-    if capability:
-        found = found.filter(capability__name=capability)
-    if verdict is not None:
-        found = found.filter(verdict=verdict)
-    if risk:
-        found = found.filter(risk=RiskTier[risk.upper()])
+    found = found.narrowed(kind=kind, capability=capability, risk=risk, verdict=verdict)
     if mine is not None:
         found = found.claimed_by(mine, now)
     return found.unclaimed(now) if unassigned else found

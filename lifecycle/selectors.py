@@ -122,7 +122,7 @@ def _before_sandbox(skill: Skill) -> Reason:
     """What a draft needs: another version where this one can never be approved, else a person's word."""
     newest = GateDecision.objects.filter(skill=skill, digest=OuterRef("digest")).order_by("-id").values("verdict")
     sent_back = Review.objects.filter(version=OuterRef("pk"), state=ReviewState.CHANGES_REQUESTED)
-    version = SkillVersion.objects.filter(pk=skill.current_version_id)
+    version = SkillVersion.objects.filter(current_of=skill)
     found = version.annotate(said=Subquery(newest[:1]), sent_back=Exists(sent_back)).values_list("said", "sent_back")
     verdict, changes = found.first() or (None, False)
     if verdict == GateVerdict.BLOCK:

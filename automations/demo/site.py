@@ -14,8 +14,10 @@ SEASON_DAYS = 14
 """So long the jacket keeps its price, more or less; then it is on sale."""
 FEED = "news/city.xml"
 BOARD = "office/board/"
-_PRICES = ("149.00", "149.00", "149.00", "144.00", "144.00", "149.00", "149.00")
-_PRICES += ("149.00", "139.00", "139.00", "144.00", "134.00", "134.00", "134.00")
+_PRICES: tuple[str, ...] = (
+    *("149.00", "149.00", "149.00", "144.00", "144.00", "149.00", "149.00"),
+    *("149.00", "139.00", "139.00", "144.00", "134.00", "134.00", "134.00"),
+)
 _SALE, _SALE_DAYS, _AFTERWARDS = "119.00", 5, "129.00"
 _NEWS = (
     ("Night trains return to the harbour line", "From May two trains run each night, with a stop at the old bridge."),

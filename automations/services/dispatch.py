@@ -42,7 +42,8 @@ from lifecycle.services import capabilities, runs, versions
 logger = logging.getLogger(__name__)
 
 ACTOR = Actor.system("automations")
-_RUN, _AUTOMATION, _PERSON = (UniqueLookup(model, "id") for model in (AutomationRun, Automation, User))
+_RUN, _AUTOMATION = UniqueLookup(AutomationRun, "id"), UniqueLookup(Automation, "id")
+_PERSON = UniqueLookup(User, "id")
 _CLAIM = PreparedUpdate(
     AutomationRun,
     set=["status", "lease_owner", "lease_until", "started_at", "deadline_at", "reserved_usd"],
@@ -99,7 +100,7 @@ def drain(*, seconds: float | None = None, worker: int = 0) -> int:
 
 
 class Line:
-    """The head of the queue as one worker has read it lately, its own share first. What it says is checked at the claim."""
+    """The head of the queue as one worker has read it lately, of its own share if any. Claims check what it says."""
 
     def __init__(self, worker: int = 0) -> None:
         self._worker, self._read_at = worker, -math.inf
@@ -242,9 +243,9 @@ def _attempt(run: AutomationRun, cap: Cap) -> Ended:
             RunStatus.BLOCKED_MISSING_TOOL, error=f"It needs tools that are not there or not granted: {names}."
         )
     inputs = _inputs(automation, run)
-    limits, attempts, wait = knobs(), [], knobs().transient_wait_seconds
+    limits, attempts, wait = knobs(), list[dict[str, Any]](), knobs().transient_wait_seconds
     while True:
-        final = _ask(run, automation, inputs)
+        final = _ask(run, automation, inputs, again=bool(attempts))
         attempts.append(_account(final))
         last = len(attempts) >= limits.transient_attempts or not _may_pass(final) or cap.exceeded
         if last or run.deadline_at is None or timezone.now() + timedelta(seconds=wait) >= run.deadline_at:
@@ -254,11 +255,16 @@ def _attempt(run: AutomationRun, cap: Cap) -> Ended:
         automation.capability = capabilities.by_id(automation.capability_id)
 
 
-def _ask(run: AutomationRun, automation: Automation, inputs: Mapping[str, Any]) -> SkillRun:
+def _ask(run: AutomationRun, automation: Automation, inputs: Mapping[str, Any], *, again: bool) -> SkillRun:
     """The lifecycle's run, fallback included. Its id and inputs are kept first, for whoever looks or cancels."""
     request = runs.Request(actor=ACTOR, user_id=automation.owner.get_username(), automation_run_id=run.pk)
-    started = runs.begin(automation.capability, inputs=inputs, request=request)
-    _LINK.run({"lifecycle_run_id": started.pk, "inputs": inputs}, where={"id": run.pk, "lease_owner": run.lease_owner})
+    if again or not run.reserved_usd:
+        budget.ensure_open(timezone.now())  # otherwise the claim has just made sure of it
+    with transaction.atomic():
+        started = runs.begin(automation.capability, inputs=inputs, request=request)
+        _LINK.run(
+            {"lifecycle_run_id": started.pk, "inputs": inputs}, where={"id": run.pk, "lease_owner": run.lease_owner}
+        )
     return runs.finish(started)
 
 

@@ -142,7 +142,7 @@ def _end(
     now: datetime,
 ) -> bool:
     """End the run if it is still as the caller believes: in this status, with this owner, with this lease."""
-    columns = _columns(ended, now) | _UNTOLD | (decided.run if decided else {})
+    columns = _columns(ended, now) | _UNTOLD | (dict(decided.run) if decided else {})
     if seen_lease is None and ended.lifecycle_run_id:
         where = {"id": run.pk, "status": status, "lease_owner": run.lease_owner}
         return _END.run(columns, where=where) == 1

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -205,13 +206,13 @@ def _advance(clocks: Sequence[tuple[Automation, Turn]]) -> None:
         return
     columns: list[Any] = [Automation._meta.get_field(name) for name in _CLOCK]
     key: Any = Automation._meta.pk
+    time = cache(lambda at: columns[0].get_db_prep_save(at, connection))  # many have the same ones
     quote = connection.ops.quote_name
     assignments = ", ".join(f"{quote(column.column)} = %s" for column in columns)
     table = quote(Automation._meta.db_table)
     values = []
     for automation, turn in clocks:
         clock = (turn.next.occurrence, turn.next.start, turn.last_start)
-        found = [column.get_db_prep_save(value, connection) for column, value in zip(columns, clock, strict=True)]
-        values.append([*found, key.get_db_prep_save(automation.pk, connection)])
+        values.append([*map(time, clock), key.get_db_prep_save(automation.pk, connection)])
     with prepared() as cursor:
         cursor.executemany(f"UPDATE {table} SET {assignments} WHERE {quote(key.column)} = %s", values)  # noqa: S608

@@ -127,7 +127,7 @@ def _page(
     context: dict[str, Any] = {
         "sheet": sheet,
         "automation": automation,
-        "capabilities": active_capabilities(),
+        "capabilities": _choices(sheet.capability),
         "outlook": helping.outlook_of(sheet),
         "cost": selectors.cost_of(automation, timezone.now()) if automation else None,
         "url": url,
@@ -136,6 +136,12 @@ def _page(
     }
     page, fragment = "automations/automation_form.html", "automations/_form.html"
     return fragments.either(request, page=page, fragment=fragment, context=context, status=status)
+
+
+def _choices(chosen: Capability | None) -> list[Capability]:
+    """What can be chosen, and what is: a capability that is no longer active stays until somebody chooses another."""
+    active = active_capabilities()
+    return active if chosen is None or chosen in active else [chosen, *active]
 
 
 def _new_desk(request: HttpRequest) -> Desk:

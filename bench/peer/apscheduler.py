@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 # This file has the name of the package that it measures.
 sys.path.pop(0)
@@ -18,10 +19,21 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy import create_engine, event
 
 path, count = sys.argv[1], int(sys.argv[2])
+engine = create_engine(f"sqlite:///{path}")
+
+
+@event.listens_for(engine, "connect")
+def as_ours(connection: Any, _: object) -> None:
+    """The pragmas that our own database has: otherwise each job stored waits for the disk twice."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
 scheduler = BackgroundScheduler(
-    jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{path}")},
+    jobstores={"default": SQLAlchemyJobStore(engine=engine)},
     executors={"default": DebugExecutor()},
     timezone=UTC,
     job_defaults={"misfire_grace_time": None, "coalesce": True},

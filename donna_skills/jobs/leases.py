@@ -1,9 +1,9 @@
 """Leases: who works on a row, and until when it is believed.
 
 A worker claims a row by one conditional update that names it and ends after LEASE_S seconds (60). Once it has worked
-for LEASE_RENEW_S seconds (20), a thread renews the lease every so often. A worker that is killed renews no more: the lease runs out,
-and a duty finds the row with `expired`. Nobody's clock but the workers' and the duty's is involved, so machines that
-share a database need clocks that agree to within a few seconds.
+for LEASE_RENEW_S seconds (20), a thread renews the lease every so often. A worker that is killed renews no more: the
+lease runs out, and a duty finds the row with `expired`. Nobody's clock but the workers' and the duty's is involved, so
+machines that share a database need clocks that agree to within a few seconds.
 
     owner = leases.new_owner()
     rows = SkillRun.objects.filter(pk=pk)
@@ -150,7 +150,7 @@ def renewing(
     finally:
         if not _watch.withdraw(keeper):
             stopped.set()
-            # A renewal that hangs on a dead database must not hold up the worker: the thread is a daemon and ends alone.
+            # A renewal that hangs on a dead database must not hold up the worker: the thread, a daemon, ends by itself.
             keeper.join(_JOIN_S)
 
 

@@ -169,9 +169,9 @@ def copy_id(value: object) -> str:
 def reveal(text: object, most: int = _LONGEST_TEXT) -> SafeString:
     """Text of a model, a bot or a skill, escaped, with every character that cannot be seen spelt out. What would take
     more than `most` bytes of the page is cut, and says so."""
-    shown, left = shortening.cut(str(text), most)
+    shown, left = shortening.cut(str(text), most or _LONGEST_TEXT)
     safe = _UNUSUAL.sub(lambda found: _shown(found[0]), escape(shown))
-    more = f' <span class="cut">… and {left:,} more characters</span>' if left else ""
+    more = f' <span class="muted">… and {left:,} more characters</span>' if left else ""
     return mark_safe(safe + more)  # noqa: S308 (escaped first)
 
 
@@ -181,12 +181,21 @@ def pretty_json(value: Any, most: int = _LONGEST_TEXT) -> SafeString:
     return reveal(json.dumps(value, indent=2, ensure_ascii=False, default=str), most)
 
 
+def spelt_out(text: str, most: int = 300) -> str:
+    """The same for an attribute, where there is no markup: hidden characters by their codes."""
+    shown, left = shortening.cut(text, most)
+    return _UNUSUAL.sub(lambda found: _code(found[0]) if _hidden(found[0]) else found[0], shown) + ("…" if left else "")
+
+
+def _code(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
 def _shown(character: str) -> str:
     if not _hidden(character):
         return character
-    code = f"U+{ord(character):04X}"
     name = unicodedata.name(character, "control or unassigned character").lower()
-    return format_html('<span class="hidden-character" title="{}">{}</span>', name, code)
+    return format_html('<span class="hidden-character" title="{}">{}</span>', name, _code(character))
 
 
 def _hidden(character: str) -> bool:

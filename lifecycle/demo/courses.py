@@ -43,17 +43,17 @@ COURSES = (
     Course(
         "product_watch", 350, 1, _PARSER, _TOOLS,
         make=reading.product, mistake=reading.other_product, breaking=errands.one_key_less,
-        usual=_READING, recent=_READING,
+        usual=_READING,
     ),
     Course(
         "news_check", 240, 1, _PARSER, _TOOLS,
         make=reading.feed, mistake=reading.no_news, breaking=errands.one_key_less,
-        usual=_READING, recent=_READING,
+        usual=_READING,
     ),
     Course(
         "fetch_and_summarize", 220, 1, _PARSER, _TOOLS,
         make=reading.article, mistake=reading.other_article, breaking=errands.one_key_less,
-        usual=_READING, recent=_READING,
+        usual=_READING,
     ),
     Course(
         JOURNEY, 200, 2, _PARSER, _TOOLS,

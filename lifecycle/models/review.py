@@ -62,6 +62,17 @@ class ReviewQuerySet(models.QuerySet["Review"]):
     def unclaimed(self, now: datetime) -> ReviewQuerySet:
         return self.filter(Q(claimed_until__isnull=True) | Q(claimed_until__lte=now))
 
+    def narrowed(
+        self, *, kind: str = "", capability: str = "", risk: str = "", verdict: str | None = None
+    ) -> ReviewQuerySet:
+        """By what is given; an empty verdict is that of reviews without one, None is any."""
+        found = self.filter(kind=kind) if kind else self
+        if capability:
+            found = found.filter(capability__name=capability)
+        if risk:
+            found = found.filter(risk=RiskTier[risk.upper()])
+        return found if verdict is None else found.filter(verdict=verdict)
+
     def for_page(self) -> ReviewQuerySet:
         return self.select_related("capability", "skill", "version__author", "claimed_by", "decided_by", "asked_by")
 

@@ -109,7 +109,12 @@ class Work:
             kind, about = f"draft.{status}", "draft_attempt"
             audit.record(kind, actor=self.actor, subject_type=about, subject_id=self.attempt.pk, data=facts)
             events.publish(
-                kind, subject_type=about, subject_id=self.attempt.pk, payload=facts, notify=self._notice(version)
+                kind,
+                subject_type=about,
+                subject_id=self.attempt.pk,
+                payload=facts,
+                dedup_key=f"draft:{self.attempt.pk}",
+                notify=self._notice(version),
             )
         return True
 

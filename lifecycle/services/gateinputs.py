@@ -205,7 +205,19 @@ def quotes(files: Files, text: str) -> bool:
 def text_of(case: FixtureCase) -> str:
     """What only this example says: its inputs, and the values that it expects. Names of keys are everybody's."""
     expected = [assertion.get("value") for assertion in case.assertions]
-    return "\n".join((*_texts(case.input), *_texts(expected), *_texts(_constants(case.expected_output))))
+    return "\n".join((*texts_in(case.input), *texts_in(expected), *texts_in(_constants(case.expected_output))))
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text within a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts_in(item)
+    elif isinstance(value, Sequence | Iterator):
+        for item in value:
+            yield from texts_in(item)
 
 
 def _constants(schema: Any) -> Iterator[Any]:
@@ -218,17 +230,6 @@ def _constants(schema: Any) -> Iterator[Any]:
     elif isinstance(schema, list):
         for item in schema:
             yield from _constants(item)
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, Sequence | Iterator):
-        for item in value:
-            yield from _texts(item)
 
 
 def _split(skill: Skill, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from lifecycle.decisions.evolution import Case, Split
 from lifecycle.execution import canonical
 from lifecycle.models import AttemptStatus, Correction, Divergence, Evolution, Fixture, FixtureSplit, SkillVersion
 from lifecycle.packages.layout import FIXTURES
-from lifecycle.services import reviews, versions
+from lifecycle.services import gateinputs, reviews, versions
 
 _NEWEST = 300
 """Judged comparisons among which the cases are chosen."""
@@ -157,7 +157,7 @@ def inputs_key(inputs: Any) -> str:
 
 def texts_of(divergences: Iterable[Divergence]) -> list[str]:
     """All texts in the inputs of some cases."""
-    return [text for one in divergences for text in _texts(one.run.inputs)]
+    return [text for one in divergences for text in gateinputs.texts_in(one.run.inputs)]
 
 
 def tells(text: str, secrets: Iterable[str]) -> bool:
@@ -179,7 +179,7 @@ def _apart(parts: Split, kept_aside: Collection[str]) -> Split:
 def _secrets(holdout: Sequence[Divergence], fixtures: Sequence[Fixture], train: Sequence[Divergence]) -> set[str]:
     """Texts that only what is held out says."""
     said = set(texts_of(train))
-    held = [*texts_of(holdout), *(text for one in fixtures for text in _texts(one.input))]
+    held = [*texts_of(holdout), *(text for one in fixtures for text in gateinputs.texts_in(one.input))]
     return {text for text in held if len(text) >= _DISTINCTIVE and text not in said}
 
 
@@ -252,17 +252,6 @@ def _short(value: Any) -> Any:
     """The value, or the beginning of its JSON where that is long."""
     spelled = canonical.dumps(value)
     return value if len(spelled) <= _LONGEST_VALUE else {"shortened": spelled[:_LONGEST_VALUE]}
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, Sequence):
-        for item in value:
-            yield from _texts(item)
 
 
 def _uuid(text: Any) -> UUID | None:

@@ -87,7 +87,7 @@ def _reference(one: Compared) -> SkillRun:
 
 
 def _divergence(one: Compared, reference: SkillRun) -> Divergence:
-    assert reference.finished_at is not None
+    assert one.run.skill_id is not None and one.run.version_id is not None and reference.finished_at is not None
     return Divergence(
         skill_id=one.run.skill_id,
         version_id=one.run.version_id,

@@ -76,11 +76,14 @@ def execute(capability_name: str, *, inputs: Mapping[str, Any], request: Request
 
 def start(capability_name: str, *, inputs: Mapping[str, Any], request: Request) -> SkillRun:
     """Steps 1 and 2 of `execute`: a stored run, claimed by this process, for `finish` to carry out (in any thread)."""
-    return begin(capabilities.get(capability_name), inputs=inputs, request=request)
+    capability = capabilities.get(capability_name)
+    _check(capability, inputs)
+    budget.ensure_open(timezone.now())
+    return _create(capability, inputs=inputs, request=request, claimed=True)
 
 
 def begin(capability: Capability, *, inputs: Mapping[str, Any], request: Request) -> SkillRun:
-    """`start` for a capability that was read just now, with its skill: the skill's state is believed."""
+    """`start` for a caller that has just read the capability with its skill, and has seen to the budget."""
     _check(capability, inputs)
     return _create(capability, inputs=inputs, request=request, claimed=True)
 
@@ -89,6 +92,7 @@ def enqueue(capability_name: str, *, inputs: Mapping[str, Any], request: Request
     """The same checks, for a worker to carry out."""
     capability = capabilities.get(capability_name)
     _check(capability, inputs)
+    budget.ensure_open(timezone.now())
     with transaction.atomic():
         run = _create(capability, inputs=inputs, request=request, claimed=False)
         _hand_over(run)
@@ -187,7 +191,6 @@ def redeliver(now: datetime) -> int:
 def _check(capability: Capability, inputs: Mapping[str, Any]) -> None:
     skills.require_active(capability)
     check_inputs(capability, inputs)
-    budget.ensure_open(timezone.now())
 
 
 def check_inputs(capability: Capability, inputs: Mapping[str, Any]) -> None:

@@ -29,6 +29,8 @@ GATES = {
     "holdout": "Cases it never saw",
     "recent_success": "Recent successes",
 }
+_LONGEST_FIGURE = 1_000
+"""Bytes of the page that one figure of a gate takes."""
 _SIGNS = {"removed": "−", "added": "+"}
 
 
@@ -63,8 +65,8 @@ def figure(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, list) and all(isinstance(one, str | int) for one in value):
-        return reveal(", ".join(map(str, value)))
-    return pretty_json(value) if isinstance(value, dict | list) else reveal(value)
+        return reveal(", ".join(map(str, value)), _LONGEST_FIGURE)
+    return pretty_json(value, _LONGEST_FIGURE) if isinstance(value, dict | list) else reveal(value, _LONGEST_FIGURE)
 
 
 @register.filter

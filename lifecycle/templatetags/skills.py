@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 from django.utils.safestring import SafeString
 
-from donna_skills.templatetags.ui import badge
+from donna_skills.templatetags.ui import badge, spelt_out
 from lifecycle.models import (
     AttemptStatus,
     CandidateStatus,
@@ -147,7 +147,7 @@ def risk_badge(review: Review) -> SafeString:
     """How much can go wrong, with the reasons on hover."""
     tier = RiskTier(review.risk)
     why = " ".join(str(reason["message"]) for reason in review.risk_reasons) or "Nothing in it adds to the risk."
-    return badge(f"{tier.label} risk", RISK_TONES[tier], title=why)
+    return badge(f"{tier.label} risk", RISK_TONES[tier], title=spelt_out(why))
 
 
 @register.simple_tag

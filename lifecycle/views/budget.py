@@ -39,7 +39,7 @@ def budget(request: HttpRequest) -> HttpResponse:
         "periods": [_period("Today", summary.day, summary), _period("This month", summary.month, summary)],
         "purposes": [{"label": Purpose(one.purpose).label, "row": one} for one in summary.by_purpose],
         "spent_anything": any(one.attempts for one in summary.by_purpose),
-        "chart": _chart(days) if any(day.by_purpose for day in days) else None,
+        "chart": _chart(days) if any(day.total_usd for day in days) else None,
         "savings": savings.of_skills(now),
         "warning_percent": round(summary.warning_share * 100),
         "reserve_percent": round(summary.live_reserve_share * 100),

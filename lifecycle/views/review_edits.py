@@ -39,7 +39,7 @@ def review_edit(request: HttpRequest, review_id: UUID) -> HttpResponse:
             review.skill, files=files, actor=Actor.person(_person(request)), changelog=changelog
         )
     except DonnaError as error:
-        context = _editor(review, files, errors=error.errors, refusal=error.message, sent=request.POST)
+        context = _editor(review, files, before=before, errors=error.errors, refusal=error.message, sent=request.POST)
         return render(request, "lifecycle/review_edit.html", context, status=error.status)
     messages.success(request, f"Version {version.number} is handed in. Somebody else has to approve it.")
     return redirect("review_detail", asked.pk)
@@ -100,11 +100,12 @@ def _editor(
     review: Review,
     files: Mapping[str, bytes],
     *,
+    before: Mapping[str, bytes] | None = None,
     errors: tuple[FieldError, ...] = (),
     refusal: str = "",
     sent: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    fields = forms_reviews.editor(files, errors=errors)
+    fields = forms_reviews.editor(files, before=before, errors=errors)
     return {
         "review": review,
         "title": review_words.title(review),

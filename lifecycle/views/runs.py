@@ -23,6 +23,7 @@ from lifecycle.services import corrections, fixtures
 
 PAGE = 50
 LONGEST_VALUE = 100_000
+LONGEST_FIELD, MOST_FIELDS = 200, 50
 
 
 @login_required
@@ -96,7 +97,7 @@ def _page(
         "calls": list(ledger.calls_of(run.pk)[:200]),
         "comparison": selectors.comparison_of(run),
         "captured": list(Fixture.objects.filter(captured_from=run)[:5]),
-        "fields": sorted(run.output) if isinstance(run.output, dict) else [],
+        "fields": _fields(run.output),
         "may_correct": run.output is not None and corrections.may_correct(actor),
         "may_capture": fixtures.can_capture(run) and fixtures.may_capture(actor),
         "typed": typed or {},
@@ -104,6 +105,12 @@ def _page(
         "refusal": refusal,
     }
     return render(request, "lifecycle/run_detail.html", context, status=status)
+
+
+def _fields(output: Any) -> list[str]:
+    """Names to choose from: those that a person can read and a field can hold."""
+    names = sorted(output) if isinstance(output, dict) else []
+    return [name for name in names if name.isprintable() and len(name) <= LONGEST_FIELD][:MOST_FIELDS]
 
 
 def _value(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Any two versions of a skill, file by file, as the page of a review shows a change; and one file of one version, whole."""
+"""Any two versions of a skill, file by file, as the page of a review shows a change; and one file of one, whole."""
 
 from __future__ import annotations
 

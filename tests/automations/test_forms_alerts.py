@@ -52,7 +52,15 @@ def test_a_row_becomes_a_leaf(row: Row, leaf: dict[str, Any]):
 
 
 @pytest.mark.parametrize(
-    "row", [Row("", "<", "5"), Row("price", "<", ""), Row("price", "between", "5"), Row("price", "nearly", "5")]
+    "row",
+    [
+        Row("", "<", "5"),
+        Row("price", "<", ""),
+        Row("price", "between", "5"),
+        Row("price", "nearly", "5"),
+        Row("price", "<", "cheap"),
+        Row("price", "between", "1, x"),
+    ],
 )
 def test_a_row_that_says_nothing_usable_carries_a_sentence(row: Row):
     made = forms_alerts.conditions_of(Builder(rows=(row,)), SCHEMA)

@@ -47,6 +47,8 @@ def drafted(transactional_db: None) -> Skill:
 def test_a_reviewer_finds_what_waits_sees_why_decides_and_sees_what_came_of_it(visit: Any, drafted: Skill) -> None:
     page = visit("/")
     log_in(page, "reviewer", PASSWORD)
+    menu = page.get_by_role("navigation", name="Main menu")
+    expect(menu.get_by_role("link", name="Review 1 waiting")).to_be_visible()
     needs = page.get_by_role("region", name="Needs you")
     expect(needs).to_contain_text("1 draft")
     expect(page.get_by_text("Last night", exact=True)).to_be_visible()
@@ -69,7 +71,8 @@ def test_a_reviewer_finds_what_waits_sees_why_decides_and_sees_what_came_of_it(v
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("Sandbox, unseen")
     expect(page.get_by_text("Next:").first).to_be_visible()
-    page.get_by_role("navigation", name="Main menu").get_by_role("link", name="Home").click()
+    menu.get_by_role("link", name="Home").click()
+    expect(menu.get_by_role("link", name="Review", exact=True)).to_be_visible()
     expect(page.get_by_role("region", name="Activity")).to_contain_text(mails.CAPABILITY)
     expect(page.get_by_role("region", name="Needs you")).to_contain_text("Nothing waits for a decision.")
     drafted.refresh_from_db()

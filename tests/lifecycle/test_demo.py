@@ -67,7 +67,7 @@ from lifecycle.states import State
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]
 
 TODAY = date(2026, 3, 18)
-MOST_QUERIES = 2_500
+MOST_QUERIES = 3_000
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +248,8 @@ def test_people_corrected_and_captured(printed: str) -> None:
     corrected = Correction.objects.values_list("run__capability__name", flat=True)
     assert Counter(corrected) == {DRIFTING: 6, FLAGGED: 6}
     assert not Correction.objects.filter(original=F("corrected")).exists()
-    assert Fixture.objects.filter(source=FixtureSource.CAPTURED, captured_from__isnull=False).count() == 2
+    captured = Fixture.objects.filter(source=FixtureSource.CAPTURED, captured_from__isnull=False)
+    assert captured.filter(name__endswith=" from the office").count() == 2  # verifying a version may capture more
 
 
 def test_too_few_corrections_are_among_the_newest_runs_to_flag_the_drifting_skill_at_once(printed: str) -> None:

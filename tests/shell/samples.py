@@ -247,6 +247,7 @@ def run_page() -> dict[str, Any]:
         cost_usd=Decimal("0.000412"),
     )
     return {
+        "room": 5_000,
         "run": one,
         "steps": steps(),
         "tool_calls": [{"tool": "calendar_lookup", "arguments": {"day": "monday"}, "result": HOSTILE}],

@@ -63,7 +63,7 @@ class Command(BaseCommand):
             self._hand_over(built, password)
         self._say(
             f"Open next: Home as {Role.REVIEWER} (open questions: {built.questions}), then {DRIFTING} under Skills, "
-            "which has drifted for two weeks."
+            "which has drifted for two weeks, and Automations."
         )
 
     def _tell_the_loop(self, password: str, started: float) -> None:

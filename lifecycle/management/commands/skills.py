@@ -71,7 +71,7 @@ class Command(BaseCommand):
         count = unread.count()
         self.stdout.write(f"\n{count} unread for {person}." if count else f"\nNothing new for {person}.")
         for line in unread[:NEWS]:
-            self.stdout.write(f"  {line.title}")
+            self.stdout.write(f"  {_harmless(line.title)}")
 
     def _inspect(self, options: dict[str, Any]) -> None:
         review = _review(options, pending=False)
@@ -87,7 +87,7 @@ class Command(BaseCommand):
         self._line("verdict", review.get_verdict_display() or "not checked yet")
         self._line("risk", RiskTier(review.risk).label)
         for reason in review.risk_reasons:
-            self.stdout.write(f"    {reason['message']}")
+            self.stdout.write(f"    {_harmless(reason['message'])}")
         self._line("manual review", f"{'needed' if manual else 'not needed'}: {why}")
         if review.state == ReviewState.OPEN:
             self._line("if approved", review_words.approving(review))
@@ -106,11 +106,11 @@ class Command(BaseCommand):
         for gate in decision.gates if decision else []:
             self.stdout.write(f"  gate {json.dumps(gate, ensure_ascii=True, sort_keys=True)}")
         for path, content in sorted(versions.files_of(version).items()):
-            self.stdout.write(f"\n--- {path}")
-            self.stdout.write(_harmless(content))
+            self.stdout.write(f"\n--- {_harmless(path)}")
+            self.stdout.write(_harmless(content.decode("utf-8", "backslashreplace")))
 
     def _line(self, name: str, value: str) -> None:
-        self.stdout.write(f"  {name}: {value}")
+        self.stdout.write(f"  {name}: {_harmless(value)}")
 
     def _approve(self, options: dict[str, Any]) -> None:
         review, person = _review(options, pending=True), _person(options["person"])
@@ -177,7 +177,6 @@ def _person(username: str) -> User:
     return person
 
 
-def _harmless(content: bytes) -> str:
+def _harmless(text: str) -> str:
     """The text with everything that could move a terminal's cursor or hide letters written out."""
-    text = content.decode("utf-8", "backslashreplace")
     return "".join(letter if letter in "\n\t" or letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)

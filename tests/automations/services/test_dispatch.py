@@ -6,6 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from automations.models import Automation, AutomationRun, DrainSlot, RunStatus, RunTrigger, Status
@@ -264,3 +266,38 @@ def test_an_automation_on_a_capability_without_a_skill_is_answered_by_the_refere
     run = made.run_once(made.automation(capability_name=skill.capability.name, trigger="on_manual"))
     assert run.execution_path == "native"
     assert ModelCall.objects.filter(purpose="native").exists()
+
+
+def test_workers_reach_for_different_runs_and_each_takes_over_what_nobody_else_does():
+    now = timezone.now()
+    for _ in range(12):
+        made.waiting(made.automation(trigger="on_manual"), now=now)
+    workers = len(queue.slots())
+    first = [dispatch.Line(number).next(now)[0].int % workers for number in range(1, workers + 1)]
+    assert len(set(first)) == workers
+    assert dispatch.drain(worker=1) == 12
+
+
+def test_a_run_that_somebody_else_took_meanwhile_is_passed_over():
+    now = timezone.now()
+    one, two = (made.waiting(made.automation(trigger="on_manual"), now=now) for _ in range(2))
+    line = dispatch.Line()
+    assert {line.next(now)[0], dispatch.claim(now).pk} <= {one.pk, two.pk}
+    found = dispatch.claim(now, line)
+    assert found is not None and found.status == RunStatus.RUNNING
+    assert dispatch.claim(now, line) is None
+
+
+def test_a_claim_that_the_budget_has_no_room_for_is_taken_back_whole(watch: Automation):
+    Automation.objects.update(max_cost_per_run_usd=Decimal(1000))
+    run = made.run_once(watch)
+    assert (run.status, run.started_at, run.deadline_at) == (RunStatus.SKIPPED_BUDGET, None, None)
+    assert (run.lease_owner, run.lease_until, run.reserved_usd) == ("", None, 0)
+
+
+def test_a_run_that_does_little_asks_the_database_little(watch: Automation):
+    made.run_once(watch)
+    automations.run_now(watch, actor=Actor.person(watch.owner))
+    with CaptureQueriesContext(connection) as asked:
+        dispatch.drain()
+    assert len([query for query in asked.captured_queries if "SAVEPOINT" not in query["sql"]]) <= 27

@@ -18,6 +18,7 @@ from donna_skills.accounts.actors import Actor
 from donna_skills.accounts.models import User
 from donna_skills.notifications import channels
 from donna_skills.notifications.models import Delivery
+from lifecycle.models import Capability
 from lifecycle.services import seeds
 from tests import builders
 from tests.automations import made
@@ -184,6 +185,15 @@ def test_what_another_changed_meanwhile_is_shown_and_what_was_typed_is_kept(oper
     assert (saved.name, saved.schedule, saved.cool_down_seconds) == ("My name", "0 10 * * *", 3600)
 
 
+def test_a_capability_that_is_no_longer_active_stays_chosen(operator: Client, jacket: Automation):
+    Capability.objects.filter(pk=jacket.capability_id).update(status="pending_review")
+    page = words(operator.get(f"/automations/{jacket.pk}/edit/"))
+    assert f'<option value="{jacket.capability.name}" selected>' in page
+    assert operator.post(f"/automations/{jacket.pk}/edit/", opened(jacket, name="Still it")).status_code == 302
+    jacket.refresh_from_db()
+    assert (jacket.name, jacket.capability.status) == ("Still it", "pending_review")
+
+
 def test_a_name_that_is_taken_is_said_at_the_name(operator: Client, jacket: Automation):
     answer = operator.post(NEW, filled(jacket.capability.name))
     assert answer.status_code == 409 and "This name is taken." in words(answer)
@@ -213,6 +223,8 @@ def test_words_fill_the_form_and_what_they_leave_open_is_asked(operator: Client)
     assert 'value="0 8 * * *"' in page and 'value="100"' in page and 'value="price"' in page
     assert "In which time zone?" in page and 'name="via" value="text"' in page
     assert not Automation.objects.exists()
+    assert operator.post(NEW, filled(made.price_capability(), via="text")).status_code == 302
+    assert Automation.objects.get().created_via == "text"
     vague = words(operator.post("/automations/from-words/", {"text": "do the thing"}))
     assert "How often, and at what time of day?" in vague and "Which capability is to do it?" in vague
     assert operator.post("/automations/from-words/", {"text": " "}).status_code == 422

@@ -9,10 +9,10 @@ from django.core.management import CommandError, call_command
 
 from donna_skills.notifications.models import Notification
 from lifecycle.models import Review, ReviewKind, ReviewState, Skill
-from lifecycle.services import reviews
+from lifecycle.services import evidence, reviews, versions
 from lifecycle.states import State
 from tests import builders
-from tests.lifecycle.services import questions
+from tests.lifecycle.services import questions, talking
 
 pytestmark = pytest.mark.django_db
 
@@ -86,6 +86,20 @@ def test_criterion_5_an_unchanged_draft_is_announced_once(told):
     assert told("drafts", "--as", "vera").count("A new draft of") == 1
 
 
+def test_criterion_6_replays_are_a_gate_of_the_one_pipeline_and_no_second_source_of_truth(told):
+    review = questions.draft()
+    assert review.version is not None and review.skill is not None
+    talking.recorded(review.skill, "good morning")
+    decision = evidence.evaluate(
+        review.skill, versions.files_of(review.version), actor=builders.SYSTEM, models=talking.Talking()
+    )
+    assert "replay" in [gate["gate"] for gate in decision.gates]
+    review.refresh_from_db()
+    assert review.verdict == decision.verdict
+    shown = told("inspect", review.capability.name)
+    assert '"gate": "replay"' in shown and f"verdict: {review.get_verdict_display()}" in shown
+
+
 def test_a_rejection_gives_its_reason_and_only_what_was_seen_is_decided(told):
     builders.person("reviewer", name="vera")
     review = questions.draft()
@@ -125,6 +139,18 @@ def test_files_cannot_talk_to_the_terminal(told):
     shown = told("inspect", review.capability.name)
     assert "\\u001b[2J\\u202e" in shown
     assert "\x1b" not in shown
+
+
+def test_words_of_others_cannot_either(told):
+    builders.person("reviewer", name="vera")
+    asked = questions.draft()
+    Review.objects.filter(pk=asked.pk).update(
+        summary="\x1b[2JApprove me\u202e", risk_reasons=[{"code": "X", "message": "\x1b[2J"}]
+    )
+    Notification.objects.update(title="\x1b]0;owned\x07")
+    for words in (("inspect", asked.capability.name), ("drafts", "--as", "vera")):
+        shown = told(*words)
+        assert "\\u001b" in shown and "\x1b" not in shown and "\u202e" not in shown
 
 
 def test_the_list_costs_the_same_whatever_it_lists(told, django_assert_num_queries):

@@ -7,9 +7,10 @@ import os
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, connections
@@ -162,6 +163,24 @@ def test_a_spend_that_is_not_known_counts_as_nothing_left():
         assert nightly.remaining_usd(timezone.now()) == 0
         found = night()
     assert (found["draft"]["budget_usd"], found["draft"]["counts"]) == ("0", {"no_budget": 1})
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"])
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-11-01", "2026-12-31"])
+def test_the_days_number_of_drafts_begins_anew_at_midnight_utc_also_when_clocks_change(zone: str, day: str):
+    midnight = datetime.fromisoformat(f"{day}T00:00:00+00:00") + timedelta(days=1)
+    [candidate] = to_draft("guest_notes")
+    for late in (timedelta(hours=-24), timedelta(hours=-3), timedelta(microseconds=-1), timedelta()):
+        DraftAttempt.objects.create(
+            candidate=candidate,
+            skill=candidate.capability.skill,
+            status=AttemptStatus.REFUSED,
+            started_at=midnight + late,
+            finished_at=midnight + late,
+        )
+    there = ZoneInfo(zone)
+    assert drafts.started_on((midnight - timedelta(microseconds=1)).astimezone(there)) == 3
+    assert drafts.started_on(midnight.astimezone(there)) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -272,9 +272,7 @@ def test_a_verdict_leads_to_the_question_that_it_bears_upon(skill: Skill):
     assert set(lines.values_list("url", flat=True)) == {f"/skills/{skill.capability.name}/"}
     review = questions.draft()
     assert review.version is not None
-    evidence.record(
-        review.version.skill, digest=review.version.digest, inputs_digest="a" * 64, results=[], evidence={}
-    )
+    evidence.record(review.version.skill, digest=review.version.digest, inputs_digest="a" * 64, results=[], evidence={})
     about = lines.filter(title__endswith=review.capability.name)
     assert set(about.values_list("url", flat=True)) == {f"/review/{review.pk}/"}
 

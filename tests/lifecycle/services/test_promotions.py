@@ -362,7 +362,7 @@ def test_the_sweep_says_the_same_of_many_skills_in_as_many_queries_as_of_few(con
         with CaptureQueriesContext(
             connection,
         ) as seen:
-            swept = promotions.sweep(dry_run=True)
+            swept = promotions.sweep()
         assert set(swept.counts) == {"waiting"}
         return len(seen)
 

@@ -52,6 +52,13 @@ def test_a_new_installation_is_told_what_will_fill_the_page(client: Client):
     assert 'href="/budget/" aria-current="page"' in page
 
 
+def test_calls_that_cost_nothing_draw_no_empty_chart(viewer: Client):
+    call(Purpose.JUDGE, "0", timezone.now())
+    page = text(viewer)
+    assert "Nothing spent in 30 days" in page and "<canvas" not in page
+    assert '<th scope="row">Judging agreement</th>' in page
+
+
 def test_spending_is_told_by_purpose_and_drawn_by_day_with_a_table(viewer: Client):
     now = timezone.now()
     call(Purpose.JUDGE, "1.25", now)

@@ -271,7 +271,7 @@ def test_an_evolved_version_says_what_it_fixes_and_breaks_case_by_case(reviewer:
     page = page_of(reviewer, review)
     assert "Fixes 1 case, breaks 0." in page
     assert "Cases that went wrong before" in page and "It timed out." in page and "No answer" in page
-    assert "approved, it still waits for them" in page
+    assert "until they do, a person is asked before each promotion" in page
 
 
 def test_the_first_of_two_approvals_is_kept_and_told(reviewer: Client, person: User, settings: Any, tmp_path: Any):
