@@ -1,7 +1,7 @@
 """How late runs start, and that none is lost or doubled while processes are killed: `python -m bench.lag`.
 
-N automations are due at every whole minute, with two schedulers and a cluster of two workers, of whose working
-processes one is killed with SIGKILL every two seconds for a minute, and then none any more. Counted: from the
+N automations are due at every whole minute, with two schedulers and a cluster of two workers that is killed with
+SIGKILL, all its processes at once, two seconds after it is up, for a minute, and then one that lives. Counted: from the
 occurrence to the claim of its run (p50, p99, max), rows that there are twice or not at all, and runs that were
 interrupted. Goal: nothing twice, nothing lost.
 """
