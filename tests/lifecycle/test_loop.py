@@ -24,13 +24,15 @@ STORY = [
     ("claude_native", "skill_candidate", "gate_passed"),
     ("skill_candidate", "draft", "gate_passed"),
     ("draft", "sandbox", "human_approval"),
-    ("sandbox", "shadow_primary", "gate_passed"),
-    ("shadow_primary", "trusted", "gate_passed"),
+    ("sandbox", "shadow_primary", "earned"),
+    ("shadow_primary", "trusted", "earned"),
     ("trusted", "flagged_for_review", "degradation"),
     ("flagged_for_review", "degraded", "human_approval"),
     ("degraded", "draft", "gate_passed"),
     ("draft", "sandbox", "human_approval"),
 ]
+"""Earned by the gates alone where they passed the draft's files. Chance decides whether an example is held out; where
+none is, they hold, and a person is asked."""
 
 
 def test_the_whole_loop_closes_and_the_api_tells_it(client: Client) -> None:
@@ -41,11 +43,13 @@ def test_the_whole_loop_closes_and_the_api_tells_it(client: Client) -> None:
 
     api = _Api(client)
     moves = api.items(f"skills/{skill.pk}/transitions")[::-1]
-    assert [(move["from_state"], move["to_state"], move["reason"]) for move in moves] == STORY
+    earned = "gate_passed" if moves[2]["evidence"]["verdict"] == "PASS" else "human_approval"
+    expected = [(one, other, earned if reason == "earned" else reason) for one, other, reason in STORY]
+    assert [(move["from_state"], move["to_state"], move["reason"]) for move in moves] == expected
     assert all((one["from_state"], one["to_state"]) in TABLE for one in moves)
     assert all(before["to_state"] == after["from_state"] for before, after in pairwise(moves))
     by_persons = {move["to_state"] for move in moves if move["actor_kind"] == ActorKind.PERSON}
-    assert by_persons == {"sandbox", "degraded"}
+    assert by_persons >= {"sandbox", "degraded"}
     trusted = next(move for move in moves if move["to_state"] == "trusted")
     assert trusted["evidence"]["n"] == 100 and trusted["evidence"]["mean"] >= 0.85
     flagged = next(move for move in moves if move["to_state"] == "flagged_for_review")
@@ -61,7 +65,7 @@ def test_the_whole_loop_closes_and_the_api_tells_it(client: Client) -> None:
     nights = [job for job in api.items("jobs") if job["kind"] == "lifecycle.nightly"]
     assert len(nights) == 3 and {job["status"] for job in nights} == {"succeeded"}
     [candidate] = api.items("skill-candidates", status="drafted")
-    assert (candidate["capability"], candidate["volume"]) == (mails.CAPABILITY, loop.BEFORE)
+    assert (candidate["capability"], candidate["volume"]) == (mails.CAPABILITY, loop.BEFORE + loop.HERE)
     assert Review.objects.filter(skill=skill).exclude(state=ReviewState.APPROVED).count() == 1
     assert audit.verify().intact
 
