@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, QuerySet
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -86,7 +86,11 @@ def best() -> list[Stop]:
 
 
 def _one_of_each(rows: QuerySet[Any], *fields: str) -> Iterable[Any]:
-    return rows.order_by(*fields).values(*fields).annotate(first=Min("pk")).values_list("first", flat=True)
+    """The ids of the first row of each kind; PostgreSQL knows no smallest UUID, so they are picked here."""
+    firsts: dict[tuple[Any, ...], Any] = {}
+    for *kind, pk in rows.order_by(*fields, "pk").values_list(*fields, "pk"):
+        firsts.setdefault(tuple(kind), pk)
+    return firsts.values()
 
 
 def _skill_names() -> list[str]:

@@ -215,5 +215,5 @@ def test_the_versions_status_follows_the_skill():
 def test_moves_take_a_constant_number_of_queries(django_assert_max_num_queries):
     skill = force(State.DRAFT)
     actor = reviewer()
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         transitions.move(skill, State.SANDBOX, reason=Reason.HUMAN_APPROVAL, actor=actor)
